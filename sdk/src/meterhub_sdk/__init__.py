@@ -1,0 +1,88 @@
+"""Everything a Meterhub plugin may import.
+
+A plugin says what it offers with hooks, and does its work in services:
+
+* hooks are plain functions that register and nothing else;
+* a service is an async object that runs until it is cancelled;
+* what it knows of the world are points and their readings, and it meets them through its ``hub``.
+
+Names that are not exported here (or by :mod:`meterhub_sdk.testing`) are private.
+"""
+
+from meterhub_sdk.config import (
+    Config,
+    Label,
+    PointName,
+    SecretName,
+    SerialPort,
+    TcpPort,
+    field,
+)
+from meterhub_sdk.errors import (
+    ConfigError,
+    MeterhubError,
+    NotDone,
+    NotReady,
+    Refused,
+    UnitMismatch,
+)
+from meterhub_sdk.event import EventType, Log, Severity
+from meterhub_sdk.hooks import hookimpl
+from meterhub_sdk.hub import Batch, Events, Hub, Interface, Latest, Points, Requester, Time
+from meterhub_sdk.point import Point, PointType
+from meterhub_sdk.reading import Clock, Quality, QualityFlag, Reading, Value, moment, nanoseconds
+from meterhub_sdk.service import (
+    Driver,
+    Feature,
+    Rights,
+    Service,
+    Synthesizer,
+    command,
+)
+from meterhub_sdk.writes import WriteGuard
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Batch",
+    "Clock",
+    "Config",
+    "ConfigError",
+    "Driver",
+    "EventType",
+    "Events",
+    "Feature",
+    "Hub",
+    "Interface",
+    "Label",
+    "Latest",
+    "Log",
+    "MeterhubError",
+    "NotDone",
+    "NotReady",
+    "Point",
+    "PointName",
+    "PointType",
+    "Points",
+    "Quality",
+    "QualityFlag",
+    "Reading",
+    "Refused",
+    "Requester",
+    "Rights",
+    "SecretName",
+    "SerialPort",
+    "Service",
+    "Severity",
+    "Synthesizer",
+    "TcpPort",
+    "Time",
+    "UnitMismatch",
+    "Value",
+    "WriteGuard",
+    "command",
+    "field",
+    "hookimpl",
+    "moment",
+    "nanoseconds",
+]
