@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import sqlite_utils
+from meterhub_sdk import MeterhubError
 from meterhub_sdk.service import Migration
 from meterhub_sdk.store import open_store
 
@@ -22,7 +23,7 @@ _Job = tuple[Work[Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
 GROUP = 200
 
 
-class StoreError(Exception):
+class StoreError(MeterhubError):
     """The database could not take a write (disk full, medium read-only); nothing of it was kept."""
 
 

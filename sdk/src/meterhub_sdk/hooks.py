@@ -12,7 +12,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 import pluggy
-
 from meterhub_sdk.event import EventType
 from meterhub_sdk.service import Service
 from meterhub_sdk.writes import WriteGuard

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import sqlite_utils
-
 from meterhub_sdk.event import EventType
 from meterhub_sdk.point import Point
 from meterhub_sdk.reading import Clock, Reading, Value

@@ -9,7 +9,6 @@ from enum import IntEnum, IntFlag
 from typing import Any
 
 import msgspec
-
 from meterhub_sdk.errors import UnitMismatch
 
 Value = bool | int | float | str | None

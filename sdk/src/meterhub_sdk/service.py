@@ -7,13 +7,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
 
-from pydantic import BaseModel
-
 from meterhub_sdk.config import Config
 from meterhub_sdk.errors import Refused
 from meterhub_sdk.hub import Hub, Requester
 from meterhub_sdk.point import Point
 from meterhub_sdk.reading import Quality, Reading, Value
+from pydantic import BaseModel
 
 C = TypeVar("C", bound=Config)
 Migration = str | Callable[[Any], None]
@@ -56,6 +55,7 @@ class CommandInfo:
     rights: str
     timeout: float
     arguments: type[Config]
+    takes_arguments: bool
     result: type[BaseModel] | None
 
 
@@ -136,7 +136,7 @@ class Service(Generic[C]):
                 continue
             hints = get_type_hints(method)
             result = hints.pop("return", None)
-            arguments = next((h for h in hints.values() if isinstance(h, type) and issubclass(h, Config)), Config)
+            given = [hint for hint in hints.values() if isinstance(hint, type) and issubclass(hint, Config)]
             name = attribute.replace("_", "-")
             title, rights, timeout = marked
             found[name] = CommandInfo(
@@ -146,7 +146,8 @@ class Service(Generic[C]):
                 description=(method.__doc__ or "").strip(),
                 rights=rights,
                 timeout=timeout,
-                arguments=arguments,
+                arguments=given[0] if given else Config,
+                takes_arguments=bool(given),
                 result=result if isinstance(result, type) and issubclass(result, BaseModel) else None,
             )
         return found

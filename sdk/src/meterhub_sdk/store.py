@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import sqlite_utils
-
 from meterhub_sdk.errors import ConfigError
 from meterhub_sdk.service import Migration
 

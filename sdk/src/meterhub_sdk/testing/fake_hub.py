@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import sqlite_utils
-
 from meterhub_sdk.errors import ConfigError, Refused
 from meterhub_sdk.event import EventType
 from meterhub_sdk.hub import Batch, Latest

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from meterhub_sdk.testing.fake_hub import FakeHub
 
 

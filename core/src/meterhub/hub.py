@@ -1,0 +1,365 @@
+"""The data hub: the latest reading of every point, who offers it and who follows it.
+
+Readings stay in their encoding: the hub looks inside only to mark one stale. Order is kept per
+publishing service; a batch arrives whole. Nothing here waits: a follower that does not read gets
+the newest state later (``latest``) or has its queue filled up to a bound, and what was dropped is
+counted exactly (``every``).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections import deque
+from collections.abc import Callable, Collection, Iterable
+from typing import Protocol
+
+import msgspec
+from meterhub_sdk import Point, Quality, Reading, Refused
+from meterhub_sdk.point import PatternSet, check_name, is_pattern
+
+QUEUE_LENGTH = 20_000
+_SENT_AT_ONCE = 1_000
+_IN_FLIGHT = 5_000
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Reading)
+_MISSING = msgspec.Raw(_encoder.encode(Reading.missing()))
+
+
+class Channel(Protocol):
+    """Where a subscription delivers to: one connection to a worker or a command line."""
+
+    @property
+    def congested(self) -> bool:
+        """True while the other side does not read fast enough."""
+        ...
+
+    def updates(self, number: int, sequence: int, missed: int, batch: list[tuple[int, msgspec.Raw]]) -> None:
+        """Deliver readings of subscription ``number``."""
+        ...
+
+    def names(self, number: int, names: list[tuple[int, str]]) -> None:
+        """Tell the numbers of points that the subscription matches."""
+        ...
+
+
+class PointState:
+    """One point: what it is, its newest reading in its encoding, and who follows it."""
+
+    __slots__ = ("arrived", "every", "latest", "name", "number", "point", "raw", "stale")
+
+    def __init__(self, number: int, name: str) -> None:
+        self.number = number
+        self.name = name
+        self.point: Point | None = None
+        self.raw = _MISSING
+        self.arrived = 0.0
+        self.stale = False
+        self.latest: list[LatestSubscription] = []
+        self.every: list[Queue] = []
+
+    def reading(self) -> Reading:
+        """The newest reading, decoded."""
+        return _decoder.decode(self.raw)
+
+
+class LatestSubscription:
+    """Follows the newest state: what changed waits in ``dirty``, once per point."""
+
+    def __init__(self, hub: Hub, number: int, names: tuple[str, ...], channel: Channel) -> None:
+        self.hub = hub
+        self.number = number
+        self.wanted = PatternSet(names)
+        self.channel = channel
+        self.dirty: dict[int, msgspec.Raw] = {}
+
+    def pump(self) -> None:
+        """Deliver what changed, unless the other side is still busy with what it has."""
+        if self.dirty and not self.channel.congested:
+            batch = list(self.dirty.items())
+            self.dirty.clear()
+            self.channel.updates(self.number, 0, 0, batch)
+
+
+class Queue:
+    """A named ``every`` queue: kept while its worker restarts, released by acknowledgement."""
+
+    def __init__(self, name: str, wanted: PatternSet, length: int = QUEUE_LENGTH) -> None:
+        self.name = name
+        self.wanted = wanted
+        self.length = length
+        self.items: deque[tuple[int, msgspec.Raw]] = deque()
+        self.first = 1  # sequence of items[0]
+        self.sent = 0  # sequence of the last one delivered
+        self.acknowledged = 0
+        self.dropped = 0
+        self._told = 0
+        self.number = 0
+        self.channel: Channel | None = None
+        self.known: set[int] = set()
+
+    def append(self, number: int, raw: msgspec.Raw) -> None:
+        """Take a reading; when full, the oldest one goes and is counted."""
+        if len(self.items) >= self.length:
+            self.items.popleft()
+            self.first += 1
+            self.dropped += 1
+        self.items.append((number, raw))
+
+    def pump(self) -> None:
+        """Deliver what was not delivered yet, with the exact gap before it."""
+        channel = self.channel
+        while channel is not None and not channel.congested:
+            start = max(self.sent + 1, self.first)
+            end = min(self.first + len(self.items), start + _SENT_AT_ONCE, self.acknowledged + _IN_FLIGHT)
+            if end <= start:
+                return
+            missed = start - self.sent - 1
+            offset = start - self.first
+            batch = list(itertools.islice(self.items, offset, offset + end - start))
+            self.sent = end - 1
+            channel.updates(self.number, self.sent, missed, batch)
+
+    def acknowledge(self, sequence: int) -> None:
+        """Forget everything up to ``sequence``."""
+        self.acknowledged = max(self.acknowledged, min(sequence, self.sent))
+        while self.items and self.first <= self.acknowledged:
+            self.items.popleft()
+            self.first += 1
+        self.pump()
+
+    def untold_drops(self) -> int:
+        """How many readings were dropped since this was last asked."""
+        count, self._told = self.dropped - self._told, self.dropped
+        return count
+
+    def attach(self, number: int, channel: Channel) -> None:
+        """Go on with another connection, after the last reading that was acknowledged."""
+        self.number = number
+        self.channel = channel
+        self.sent = self.acknowledged
+
+
+class Hub:
+    """See the module. ``clock`` is monotonic seconds; staleness counts from arrival by it."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.clock = clock
+        self.points: dict[str, PointState] = {}
+        self.by_number: list[PointState] = []
+        self.queues: dict[str, Queue] = {}
+        self.subscriptions: list[LatestSubscription] = []
+        self.published = 0
+        self._owned: dict[str, set[int]] = {}
+        self._woken: list[LatestSubscription | Queue] = []
+        self._scheduled = False
+
+    # -- offering -----------------------------------------------------------------------------
+
+    def declare(self, service: str, points: Iterable[Point], *, only: bool = False) -> list[tuple[int, str, str]]:
+        """Make points exist with quality invalid; answers number, relative name and type of each.
+
+        Declaring one again changes what it is and keeps its reading. With ``only``, the service's
+        other points go. ``Refused`` for a bad name.
+        """
+        points = list(points)
+        if only:
+            kept = {f"{service}/{point.name}" for point in points}
+            self._forget(service, [s for s in self._of(service) if s.name not in kept])
+        answer: list[tuple[int, str, str]] = []
+        owned = self._owned.setdefault(service, set())
+        for point in points:
+            try:
+                state = self._state(check_name(f"{service}/{point.name}"))
+            except ValueError as error:
+                raise Refused(str(error)) from error
+            fresh = state.point is None
+            state.point = point
+            owned.add(state.number)
+            answer.append((state.number, point.name, point.type))
+            if fresh:
+                self._set(state, _encoder.encode(Reading.missing(point.unit)))
+        self._schedule()
+        return answer
+
+    def withdraw(self, service: str) -> None:
+        """The service is gone from the configuration: its points read as missing."""
+        self._forget(service, self._of(service))
+        self._owned.pop(service, None)
+
+    def _of(self, service: str) -> list[PointState]:
+        return [self.by_number[number] for number in self._owned.get(service, ())]
+
+    def _forget(self, service: str, states: list[PointState]) -> None:
+        for state in states:
+            self._owned[service].discard(state.number)
+            state.point = None
+            self._set(state, bytes(_MISSING))
+        self._schedule()
+
+    def lost(self, service: str) -> int:
+        """The service's worker is lost: its points turn stale with their old times; how many did."""
+        count = sum(self._degrade(state) for state in self._of(service))
+        self._schedule()
+        return count
+
+    def owned(self, service: str) -> set[int]:
+        """The numbers of the points that the service declared; the set stays true as they change."""
+        return self._owned.setdefault(service, set())
+
+    def publish(self, owned: Collection[int], batch: list[tuple[int, msgspec.Raw]], *, history: bool = False) -> None:
+        """Take a batch from a connection that may publish the points ``owned``.
+
+        ``Refused`` (and nothing of the batch is taken) when a point is none of those.
+        """
+        states = self.by_number
+        now = self.clock()
+        for number, _ in batch:
+            if number not in owned:
+                raise Refused(f"point number {number} is none of the publisher's own")
+        self.published += len(batch)
+        woken = self._woken
+        for number, raw in batch:
+            state = states[number]
+            if not history:
+                state.raw = raw
+                state.arrived = now
+                state.stale = False
+                for subscription in state.latest:
+                    if not subscription.dirty:
+                        woken.append(subscription)
+                    subscription.dirty[number] = raw
+            for queue in state.every:
+                queue.append(number, raw)
+                woken.append(queue)
+        if woken:
+            self._schedule()
+
+    # -- following ----------------------------------------------------------------------------
+
+    def follow_latest(self, number: int, names: tuple[str, ...], channel: Channel) -> LatestSubscription:
+        """Follow the newest state; names and present readings are delivered before this returns."""
+        subscription = LatestSubscription(self, number, names, channel)
+        for name in names:
+            if not is_pattern(name):
+                self._state(name)
+        matched = [state for state in self.by_number if state.name in subscription.wanted]
+        for state in matched:
+            state.latest.append(subscription)
+        self.subscriptions.append(subscription)
+        channel.names(number, [(state.number, state.name) for state in matched])
+        channel.updates(number, 0, 0, [(state.number, state.raw) for state in matched])
+        return subscription
+
+    def unfollow(self, subscription: LatestSubscription) -> None:
+        """End a subscription."""
+        if subscription in self.subscriptions:
+            self.subscriptions.remove(subscription)
+            for state in self.by_number:
+                if subscription in state.latest:
+                    state.latest.remove(subscription)
+
+    def follow_every(self, name: str, number: int, names: tuple[str, ...], channel: Channel) -> Queue:
+        """Take up the queue ``name``, or make it; other names than before start it afresh."""
+        queue = self.queues.get(name)
+        if queue is not None and queue.wanted.patterns != names:
+            self.drop_queue(name)
+            queue = None
+        if queue is None:
+            queue = self.queues[name] = Queue(name, PatternSet(names))
+            for state in self.by_number:
+                if state.name in queue.wanted:
+                    state.every.append(queue)
+                    queue.known.add(state.number)
+        queue.attach(number, channel)
+        channel.names(number, [(n, self.by_number[n].name) for n in sorted(queue.known)])
+        queue.pump()
+        return queue
+
+    def drop_queue(self, name: str) -> None:
+        """Forget a queue and what is in it: its service is gone from the configuration."""
+        queue = self.queues.pop(name, None)
+        for state in self.by_number:
+            if queue in state.every:
+                state.every.remove(queue)
+
+    def release(self, channel: Channel) -> None:
+        """A connection ended: its ``latest`` subscriptions go, its queues wait."""
+        for subscription in [s for s in self.subscriptions if s.channel is channel]:
+            self.unfollow(subscription)
+        for queue in self.queues.values():
+            if queue.channel is channel:
+                queue.channel = None
+
+    def writable(self, channel: Channel) -> None:
+        """A connection takes data again: deliver what waited for it."""
+        for subscription in self.subscriptions:
+            if subscription.channel is channel:
+                subscription.pump()
+        for queue in self.queues.values():
+            if queue.channel is channel:
+                queue.pump()
+
+    # -- staleness ----------------------------------------------------------------------------
+
+    def sweep(self) -> int:
+        """Turn stale what brought nothing for longer than its limit; how many turned."""
+        now = self.clock()
+        turned = 0
+        for state in self.by_number:
+            limit = state.point.stale_after if state.point else None
+            if limit is not None and not state.stale and state.arrived and now - state.arrived > limit:
+                turned += self._degrade(state)
+        self._schedule()
+        return turned
+
+    def _degrade(self, state: PointState) -> bool:
+        state.stale = True
+        reading = state.reading()
+        if reading.quality >= Quality.STALE:
+            return False
+        self._set(state, _encoder.encode(reading.degraded(Quality.STALE)))
+        return True
+
+    # -- inside -------------------------------------------------------------------------------
+
+    def _state(self, name: str) -> PointState:
+        state = self.points.get(name)
+        if state is None:
+            state = self.points[name] = PointState(len(self.by_number), name)
+            self.by_number.append(state)
+            row = [(state.number, name)]
+            for subscription in self.subscriptions:
+                if name in subscription.wanted:
+                    state.latest.append(subscription)
+                    subscription.channel.names(subscription.number, row)
+            for queue in self.queues.values():
+                if name in queue.wanted:
+                    state.every.append(queue)
+                    queue.known.add(state.number)
+                    if queue.channel is not None:
+                        queue.channel.names(queue.number, row)
+        return state
+
+    def _set(self, state: PointState, encoded: bytes) -> None:
+        state.raw = raw = msgspec.Raw(encoded)
+        for subscription in state.latest:
+            subscription.dirty[state.number] = raw
+            self._woken.append(subscription)
+        for queue in state.every:
+            queue.append(state.number, raw)
+            self._woken.append(queue)
+
+    def _schedule(self) -> None:
+        if self._woken and not self._scheduled:
+            self._scheduled = True
+            asyncio.get_running_loop().call_soon(self._wake)
+
+    def _wake(self) -> None:
+        self._scheduled = False
+        woken = dict.fromkeys(self._woken)
+        self._woken.clear()
+        for follower in woken:
+            follower.pump()

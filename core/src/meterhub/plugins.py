@@ -1,0 +1,241 @@
+"""The catalogue: which plugins are installed, whether they may run, and what they offer."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from meterhub_sdk import EventType, Log, Severity
+from meterhub_sdk.description import Description, ServiceDescription
+from meterhub_sdk.manifest import Manifest
+
+from meterhub.core_events import PLUGIN_ADDED, PLUGIN_GONE, PLUGIN_REFUSED
+from meterhub.files import replace_atomically
+from meterhub.ports import EventRecorder
+from meterhub.trust import Candidate, LocalSignatures, TrustError, TrustStore, Verified, discover, verify_installed
+from meterhub.worker.launch import LaunchDistribution
+
+FIRST_PARTY = "meterhub-"
+_DESCRIBED_AT_ONCE = 2
+
+Describe = Callable[["Installed"], Awaitable[bytes]]
+
+
+class Installed(msgspec.Struct, kw_only=True):
+    """One installed distribution that says it is a plugin."""
+
+    candidate: Candidate
+    manifest: Manifest | None = None
+    publisher: str = ""
+    problem: str = ""
+    description: Description | None = None
+
+    @property
+    def name(self) -> str:
+        """The normalised name."""
+        return self.candidate.name
+
+    @property
+    def good(self) -> bool:
+        """True when it is verified and described, so that its services can run."""
+        return self.manifest is not None and self.description is not None and not self.problem
+
+    @property
+    def digest(self) -> str:
+        """The digest of its manifest: the name of exactly this release."""
+        return self.manifest.digest if self.manifest else ""
+
+
+class Catalogue:
+    """All plugins of the installation; :meth:`scan` looks again."""
+
+    def __init__(
+        self,
+        home: Path,
+        trust: TrustStore,
+        local: LocalSignatures,
+        events: EventRecorder,
+        describe: Describe,
+        *,
+        first_party_only: bool = False,
+    ) -> None:
+        self.trust = trust
+        self.local = local
+        self.installed: dict[str, Installed] = {}
+        self._cache = home / "descriptions"
+        self._cache.mkdir(mode=0o700, exist_ok=True)
+        self._events = events
+        self._describe = describe
+        self._first_party_only = first_party_only
+        self._told: dict[str, str] = {}
+
+    async def scan(self) -> None:
+        """Find, verify and describe what is installed now; each change is an event."""
+        found = {candidate.name: self._looked_at(candidate) for candidate in discover()}
+        gate = asyncio.Semaphore(_DESCRIBED_AT_ONCE)
+        await asyncio.gather(*(self._described(plugin, gate) for plugin in found.values()))
+        self._refuse_twins(found)
+        before, self.installed = self.installed, found
+        for plugin in found.values():
+            await self._tell(plugin, before.get(plugin.name))
+        for gone in before.keys() - found.keys():
+            await self._events.record(PLUGIN_GONE, source="plugins", plugin=gone)
+
+    def verify(self, name: str) -> Verified:
+        """Verify an installed plugin again, as it is at this moment; ``TrustError`` when it may not run."""
+        candidate = self.installed[name].candidate
+        return verify_installed(candidate, self.trust, self._token(candidate))
+
+    def launchable(self, name: str) -> LaunchDistribution:
+        """What a worker needs to verify and import it."""
+        candidate = self.installed[name].candidate
+        return LaunchDistribution(candidate=candidate.as_message(), local=self._token(candidate))
+
+    async def refuse(self, name: str, sentence: str) -> None:
+        """A worker turned the plugin down: it is out until the next scan."""
+        plugin = self.installed.get(name)
+        if plugin is not None:
+            plugin.problem = sentence
+            await self._tell(plugin, None)
+
+    # -- what is offered ------------------------------------------------------------------------
+
+    def offers(self) -> Iterator[tuple[Installed, ServiceDescription]]:
+        """Every service of every plugin that may run."""
+        for plugin in self.installed.values():
+            if plugin.good and plugin.description is not None:
+                for service in plugin.description.services:
+                    yield plugin, service
+
+    def service(self, service: str) -> tuple[Installed, ServiceDescription] | None:
+        """The plugin that offers a service (instances by their ``name@label`` too)."""
+        name = service.partition("@")[0]
+        return next(((plugin, offered) for plugin, offered in self.offers() if offered.name == name), None)
+
+    def event(self, distribution: str, name: str) -> EventType | None:
+        """An event type that a distribution declared."""
+        plugin = self.installed.get(distribution)
+        if plugin is None or plugin.description is None:
+            return None
+        for event in plugin.description.events:
+            if event.name == name:
+                return EventType(
+                    number=event.number,
+                    name=event.name,
+                    text=event.text,
+                    log=Log(event.log),
+                    severity=Severity(event.severity),
+                    help=event.help,
+                )
+        return None
+
+    # -- inside ---------------------------------------------------------------------------------
+
+    def _looked_at(self, candidate: Candidate) -> Installed:
+        plugin = Installed(candidate=candidate)
+        if self._first_party_only and not candidate.name.startswith(FIRST_PARTY):
+            plugin.problem = "third-party plugins are off in safe mode; restart the instance once the fault is found"
+            return plugin
+        try:
+            verified = verify_installed(candidate, self.trust, self._token(candidate))
+        except TrustError as error:
+            plugin.problem = str(error)
+            return plugin
+        plugin.manifest, plugin.publisher = verified.manifest, verified.publisher.name
+        if (signed := verified.description) is not None:
+            try:
+                plugin.description = Description.decode(signed)
+            except (ValueError, msgspec.MsgspecError) as error:
+                plugin.problem = f"its description cannot be read: {error}"
+        return plugin
+
+    async def _described(self, plugin: Installed, gate: asyncio.Semaphore) -> None:
+        if plugin.manifest is None or plugin.description is not None or plugin.problem:
+            return
+        path = self._cache / f"{plugin.digest}.json"
+        try:
+            async with gate:
+                data = path.read_bytes() if path.exists() else await self._describe(plugin)
+            plugin.description = Description.decode(data)
+        except Exception as error:
+            plugin.problem = f"it cannot be described: {error}"
+            return
+        if not path.exists():
+            replace_atomically(path, data)
+
+    def _refuse_twins(self, found: dict[str, Installed]) -> None:
+        """A service belongs to one plugin; a second one of the name is refused, first-party ones win."""
+        owners: dict[str, str] = {}
+        for name in sorted(found, key=lambda n: (not n.startswith(FIRST_PARTY), n)):
+            plugin = found[name]
+            for service in plugin.description.services if plugin.description else ():
+                owner = owners.setdefault(service.name, name)
+                if service.name in RESERVED or owner != name:
+                    holder = "the core" if service.name in RESERVED else owner
+                    plugin.problem = f"its service {service.name!r} has a name that belongs to {holder}"
+
+    def _token(self, candidate: Candidate) -> str | None:
+        return self.local.token(candidate) if candidate.source is not None else None
+
+    async def _tell(self, plugin: Installed, before: Installed | None) -> None:
+        if plugin.problem:
+            if self._told.get(plugin.name) != plugin.problem:
+                self._told[plugin.name] = plugin.problem
+                await self._events.record(PLUGIN_REFUSED, source="plugins", plugin=plugin.name, reason=plugin.problem)
+            return
+        self._told.pop(plugin.name, None)
+        if before is None or before.digest != plugin.digest:
+            await self._events.record(
+                PLUGIN_ADDED,
+                source="plugins",
+                plugin=plugin.name,
+                version=plugin.candidate.version,
+                publisher=plugin.publisher,
+            )
+
+
+RESERVED = frozenset(
+    {
+        "access",
+        "backup",
+        "clock",
+        "configuration",
+        "diagnostics",
+        "download",
+        "event-log",
+        "features",
+        "hub",
+        "identifiers",
+        "instance",
+        "licences",
+        "plugins",
+        "points",
+        "secrets",
+        "services",
+        "sessions",
+        "tokens",
+        "users",
+        "workers",
+    }
+)
+"""Names of the core's own nodes, which no service may take."""
+
+
+def row(plugin: Installed) -> dict[str, Any]:
+    """One line of the plugin page."""
+    manifest = plugin.manifest
+    return {
+        "name": plugin.name,
+        "version": plugin.candidate.version,
+        "state": "refused" if plugin.problem else "good",
+        "problem": plugin.problem,
+        "publisher": plugin.publisher,
+        "kind": "checkout" if plugin.candidate.source else "wheel",
+        "digest": plugin.digest,
+        "features": list(manifest.features) if manifest else [],
+        "capabilities": list(manifest.capabilities) if manifest else [],
+        "services": [s.name for s in plugin.description.services] if plugin.description else [],
+    }

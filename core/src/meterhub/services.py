@@ -1,0 +1,285 @@
+"""The configured services: where each runs, how it is doing, and the way of a write to its owner."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from meterhub_sdk import Clock, ConfigError, EventType, MeterhubError, NotDone, Point, Refused, Value
+from meterhub_sdk.point import PatternSet
+
+from meterhub.core_events import (
+    POINT_WRITTEN,
+    PROTEST,
+    SERVICE_FAILED,
+    SERVICE_RECOVERED,
+    SERVICE_RETRYING,
+    SERVICE_WAITING,
+    WRITE_REFUSED,
+)
+from meterhub.hub import Hub
+from meterhub.ports import EventRecorder, SecretSource
+from meterhub.session import WorkerSession
+
+_VALUE_TYPES: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (float, int), "str": (str,)}
+
+
+class Grants(msgspec.Struct, frozen=True, kw_only=True):
+    """What the signed manifest of a service's distribution asks for, as the core enforces it."""
+
+    read: PatternSet
+    write: PatternSet
+    interface: bool = False
+
+
+class Order(msgspec.Struct, frozen=True, kw_only=True):
+    """A service as the applied configuration wants it."""
+
+    name: str
+    distribution: str
+    worker: str
+    section: dict[str, Any]
+    points: list[Point]
+    secrets: frozenset[str]
+    directory: Path
+
+
+class ServiceState(msgspec.Struct, kw_only=True):
+    """What a status page shows of one service."""
+
+    name: str
+    distribution: str
+    worker: str
+    state: str = "starting"
+    detail: str = ""
+    since: float = 0.0
+    restarts: int = 0
+    trouble: str = ""
+    status: Any = None
+    status_at: float = 0.0
+
+
+_TROUBLES = {"waiting": SERVICE_WAITING, "failed": SERVICE_FAILED, "retrying": SERVICE_RETRYING}
+RECOVERED_AFTER = 10.0
+Interface = Callable[[dict[str, Any]], Awaitable[Any]]
+
+
+class Services:
+    """See the module. What it needs of its surroundings comes in by :mod:`meterhub.ports`."""
+
+    def __init__(self, hub: Hub, events: EventRecorder, secrets: SecretSource) -> None:
+        self.hub = hub
+        self.orders: dict[str, Order] = {}
+        self.states: dict[str, ServiceState] = {}
+        self.sessions: dict[str, WorkerSession] = {}
+        self.clock_validity = Clock.UNKNOWN
+        self.protests = 0
+        self.grants_of: Callable[[str], Grants] = lambda _: Grants(read=PatternSet(()), write=PatternSet(()))
+        self.event_of: Callable[[str, str], EventType | None] = lambda _d, _n: None
+        self.interface: Interface | None = None
+        self._events = events
+        self._secrets = secrets
+
+    # -- configuration --------------------------------------------------------------------------
+
+    async def follow(self, orders: list[Order], between: Callable[[], Awaitable[None]]) -> list[str]:
+        """Make the running services those of ``orders``; ``between`` brings the workers in line.
+
+        Only services whose order changed are stopped and started. Answers their names.
+        """
+        wanted = {order.name: order for order in orders}
+        changed = [name for name in {*self.orders, *wanted} if self.orders.get(name) != wanted.get(name)]
+        await asyncio.gather(*(self._stop(name) for name in changed))
+        for name in changed:
+            self.orders.pop(name, None)
+            if name not in wanted:
+                self.states.pop(name, None)
+                self.hub.withdraw(name)
+                for queue in [q for q in self.hub.queues if q.startswith(f"{name}/")]:
+                    self.hub.drop_queue(queue)
+        for name in changed:
+            if (order := wanted.get(name)) is not None:
+                self.orders[name] = order
+                self.hub.declare(name, order.points, only=True)
+                self._fresh_state(order)
+        alive = {name for name, session in self.sessions.items() if session.live}
+        await between()
+        for name in changed:
+            if name in self.orders and self.orders[name].worker in alive:
+                await self._start(name)
+        return changed
+
+    def _fresh_state(self, order: Order) -> None:
+        self.states[order.name] = ServiceState(
+            name=order.name, distribution=order.distribution, worker=order.worker, since=time.time()
+        )
+
+    async def _stop(self, name: str) -> None:
+        order = self.orders.get(name)
+        session = self.sessions.get(order.worker) if order else None
+        if session is not None and session.live:
+            try:
+                await session.stop_service(name)
+            except MeterhubError as error:
+                self.protest(session.spec.name, f"{name} did not stop: {error}")
+        self.hub.lost(name)
+
+    async def _start(self, name: str) -> None:
+        session = self.sessions.get(self.orders[name].worker)
+        if session is not None and session.live:
+            await session.start_service(name)
+
+    async def restart(self, name: str) -> None:
+        """Stop and start one service; ``Refused`` when it is not configured."""
+        if name not in self.orders:
+            raise Refused(f"there is no running service {name!r}")
+        await self._stop(name)
+        await self._start(name)
+
+    # -- what sessions tell ---------------------------------------------------------------------
+
+    async def session_began(self, session: WorkerSession) -> None:
+        """A worker is ready: start all services that belong to it."""
+        self.sessions[session.spec.name] = session
+        for name in [order.name for order in self.orders.values() if order.worker == session.spec.name]:
+            await session.start_service(name)
+
+    def session_ended(self, session: WorkerSession) -> None:
+        """A worker is gone: the points of its services turn stale at once."""
+        if self.sessions.get(session.spec.name) is session:
+            del self.sessions[session.spec.name]
+        for state in self.states.values():
+            if state.worker == session.spec.name:
+                self.hub.lost(state.name)
+                state.state, state.detail, state.since = "lost", "its worker ended", time.time()
+
+    async def service_state(self, name: str, state: str, detail: str) -> None:
+        """A service started, failed, waits or tries again; only the first of a row is an event."""
+        known = self.states.get(name)
+        if known is None:
+            return
+        known.state, known.detail, known.since = state, detail, time.time()
+        if state == "running":
+            asyncio.get_running_loop().call_later(RECOVERED_AFTER, self._recovered, known, known.since)
+        event = _TROUBLES.get(state)
+        if event is None:
+            return
+        known.restarts += 1
+        self.hub.lost(name)
+        if known.trouble != detail:
+            known.trouble = detail
+            await self._events.record(event, source=name, service=name, reason=detail)
+
+    def _recovered(self, known: ServiceState, since: float) -> None:
+        if known.trouble and known.state == "running" and known.since == since:
+            known.trouble = ""
+            self._events.record_soon(SERVICE_RECOVERED, source=known.name, service=known.name)
+
+    def service_status(self, name: str, status: Any) -> None:
+        """Keep the newest status of a service with its age."""
+        if (known := self.states.get(name)) is not None:
+            known.status, known.status_at = status, time.monotonic()
+
+    def protest(self, worker: str, sentence: str) -> None:
+        """A worker did what it may not; counted, and told without holding anybody up."""
+        self.protests += 1
+        self._events.record_soon(PROTEST, source=worker, worker=worker, reason=sentence)
+
+    async def record_event(self, service: str, event: str, parameters: dict[str, Any]) -> None:
+        """Write an event of a plugin; ``Refused`` when its distribution never declared it."""
+        distribution = self.orders[service].distribution
+        known = self.event_of(distribution, event)
+        if known is None:
+            raise Refused(f"{distribution} declares no event {event!r}")
+        await self._events.append(self._events.draft(known, service, distribution, parameters))
+
+    def secret(self, service: str, name: str) -> str:
+        """A secret that the settings of the service name."""
+        if name not in self.orders[service].secrets:
+            raise Refused(f"the settings of {service} do not name the secret {name!r}")
+        try:
+            return self._secrets.get(name)
+        except Refused as error:
+            raise ConfigError(f"{error}; set it with: meterhub secret set {name}") from error
+
+    async def interface_request(self, body: dict[str, Any]) -> Any:
+        """A request that an interface carries for its user."""
+        if self.interface is None:
+            raise Refused("the instance is still starting")
+        return await self.interface(body)
+
+    def clock(self) -> Clock:
+        """Whether the wall clock is known to be right."""
+        return self.clock_validity
+
+    def worker_of(self, service: str) -> str | None:
+        """The worker that a configured service runs in."""
+        order = self.orders.get(service)
+        return order.worker if order else None
+
+    def grants(self, service: str) -> Grants:
+        """What a service may do."""
+        return self.grants_of(self.orders[service].distribution)
+
+    # -- writes and commands --------------------------------------------------------------------
+
+    async def write(self, name: str, value: Value, *, requester: str, reason: str, timeout: float) -> None:
+        """Take a write to the owner of the point, past the guards; returns when the device did it."""
+        try:
+            async with asyncio.timeout(timeout):
+                session, service, relative = self._owner(name, value)
+                body = {"name": name, "value": value, "requester": requester, "reason": reason[:200]}
+                await self._ask_guards(name, body, timeout)
+                order = {**body, "name": relative, "service": service}
+                await session.connection.request("write", order, timeout)
+        except TimeoutError:
+            await self._tell_refused(name, value, requester, "no answer in time; the outcome is unknown")
+            raise NotDone(f"{name} did not answer within {timeout:g} s; whether it was written is unknown") from None
+        except MeterhubError as error:
+            await self._tell_refused(name, value, requester, str(error))
+            raise
+        await self._events.record(
+            POINT_WRITTEN, source=service, point=name, value=value, requester=requester, reason=reason[:200]
+        )
+
+    async def _tell_refused(self, name: str, value: Value, requester: str, why: str) -> None:
+        await self._events.record(
+            WRITE_REFUSED, source=name.partition("/")[0], point=name, value=value, requester=requester, reason=why
+        )
+
+    def _owner(self, name: str, value: Value) -> tuple[WorkerSession, str, str]:
+        state = self.hub.points.get(name)
+        if state is None or state.point is None:
+            raise Refused(f"there is no point {name}")
+        if not state.point.writable:
+            raise Refused(f"{name} is read-only")
+        allowed = _VALUE_TYPES[state.point.type]
+        if type(value) not in allowed:
+            raise Refused(f"{name} takes {state.point.type}, not {value!r:.40}")
+        service, _, relative = name.partition("/")
+        session = self.sessions.get(self.orders[service].worker) if service in self.orders else None
+        if session is None or not session.live:
+            raise Refused(f"{service} is not running; {name} was not written")
+        return session, service, relative
+
+    async def _ask_guards(self, name: str, body: dict[str, Any], timeout: float) -> None:
+        guards = [session for session in self.sessions.values() if session.live and name in session.guards]
+        asked = (session.connection.request("check-write", body, timeout) for session in guards)
+        for answer in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(answer, NotDone):
+                raise Refused(f"{name} was not written: a guard did not answer ({answer})")
+            if isinstance(answer, BaseException):
+                raise Refused(f"{name} was not written: {answer}")
+
+    async def command(self, service: str, name: str, arguments: Any, timeout: float) -> Any:
+        """Run a command of a running service."""
+        worker = self.worker_of(service)
+        session = self.sessions.get(worker) if worker else None
+        if session is None or not session.live:
+            raise Refused(f"{service} is not running; its commands wait until it is")
+        body = {"service": service, "name": name, "arguments": arguments}
+        return await session.connection.request("command", body, timeout)

@@ -1,0 +1,174 @@
+"""The core's side of one life of a worker: answers its requests within its signed capabilities."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from meterhub_sdk import Point, Refused
+from meterhub_sdk.point import PatternSet
+
+from meterhub.hub import LatestSubscription, Queue
+from meterhub.process import WorkerProcess
+from meterhub.wire import Acknowledge, Connection, Handler, Message, Names, Publish, Updates
+from meterhub.workers import WorkerSpec
+
+if TYPE_CHECKING:
+    from meterhub.services import Services
+
+
+class WorkerSession:
+    """One connected worker: a channel of the hub, and the handlers of its requests."""
+
+    def __init__(self, spec: WorkerSpec, services: Services) -> None:
+        self.spec = spec
+        self.guards = PatternSet(())
+        self.live = False
+        self._services = services
+        self._hub = services.hub
+        self._connection: Connection | None = None
+        self._subscriptions: dict[int, LatestSubscription | Queue] = {}
+        self._owned: set[int] = set()
+        self.handlers: dict[str, Handler] = {
+            "follow": self._follow,
+            "unfollow": self._unfollow,
+            "declare": self._declare,
+            "write": self._write,
+            "event": self._event,
+            "secret": self._secret,
+            "tree": self._tree,
+            "state": self._state,
+            "status": self._status,
+        }
+
+    @property
+    def connection(self) -> Connection:
+        """The open connection; ``Refused`` while there is none."""
+        if self._connection is None:
+            raise Refused(f"{self.spec.name} is not running")
+        return self._connection
+
+    # -- a life, as the supervisor sees it ------------------------------------------------------
+
+    def attach(self, process: WorkerProcess) -> None:
+        """The process exists; its connection is open."""
+        self._connection = process.connection
+        self._connection.on_message = self._receive
+        self._connection.on_writable.append(lambda: self._hub.writable(self))
+
+    async def begin(self, ready: dict[str, Any]) -> None:
+        """The worker is ready: start its services."""
+        self.guards = PatternSet(ready["guards"])
+        self.live = True
+        self.connection.notify("clock", int(self._services.clock()))
+        await self._services.session_began(self)
+
+    def end(self) -> None:
+        """The connection is gone."""
+        self.live = False
+        self._connection = None
+        self._hub.release(self)
+        self._services.session_ended(self)
+
+    async def start_service(self, name: str) -> None:
+        """Give the order to start one service."""
+        order = self._services.orders[name]
+        owned = self._hub.owned(name)
+        points = self._hub.declare(name, order.points, only=True)
+        self._owned |= owned
+        body = {"service": name, "section": order.section, "points": points, "directory": str(order.directory)}
+        await self.connection.request("start", body)
+
+    async def stop_service(self, name: str) -> None:
+        """Give the order to stop one service, and wait until it did."""
+        await self.connection.request("stop", name, timeout=5.0)
+
+    # -- the hub's channel ----------------------------------------------------------------------
+
+    @property
+    def congested(self) -> bool:
+        """True while the worker does not read fast enough."""
+        return self._connection is None or self._connection.congested
+
+    def updates(self, number: int, sequence: int, missed: int, batch: list[tuple[int, msgspec.Raw]]) -> None:
+        """Deliver readings."""
+        if self._connection is not None:
+            self._connection.send(Updates(number, sequence, missed, batch))
+
+    def names(self, number: int, names: list[tuple[int, str]]) -> None:
+        """Tell numbers of points."""
+        if names and self._connection is not None:
+            self._connection.send(Names(number, names))
+
+    def _receive(self, message: Message) -> None:
+        if isinstance(message, Publish):
+            try:
+                self._hub.publish(self._owned, message.batch, history=message.history)
+            except Refused as error:
+                self._services.protest(self.spec.name, str(error))
+        elif isinstance(message, Acknowledge):
+            queue = self._subscriptions.get(message.subscription)
+            if isinstance(queue, Queue):
+                queue.acknowledge(message.sequence)
+
+    # -- requests -------------------------------------------------------------------------------
+
+    def _own(self, service: str) -> str:
+        """The service named in a request, if it is one of this worker's."""
+        if self._services.worker_of(service) != self.spec.name:
+            raise Refused(f"{service} does not run in {self.spec.name}")
+        return service
+
+    async def _follow(self, body: dict[str, Any]) -> None:
+        service = self._own(body["service"])
+        names = tuple(body["names"])
+        granted = self._services.grants(service).read
+        for name in names:
+            if not granted.covers(name):
+                raise Refused(f"{service} may not read {name}: its manifest does not ask for points.read:{name}")
+        number = int(body["number"])
+        if body["queue"] is None:
+            self._subscriptions[number] = self._hub.follow_latest(number, names, self)
+        else:
+            self._subscriptions[number] = self._hub.follow_every(f"{service}/{body['queue']}", number, names, self)
+
+    async def _unfollow(self, number: int) -> None:
+        subscription = self._subscriptions.pop(number, None)
+        if isinstance(subscription, LatestSubscription):
+            self._hub.unfollow(subscription)
+        elif isinstance(subscription, Queue):
+            subscription.channel = None
+
+    async def _declare(self, body: dict[str, Any]) -> list[tuple[int, str, str]]:
+        service = self._own(body["service"])
+        points = msgspec.convert(body["points"], list[Point])
+        answer = self._hub.declare(service, points)
+        self._owned |= self._hub.owned(service)
+        return answer
+
+    async def _write(self, body: dict[str, Any]) -> None:
+        service = self._own(body["service"])
+        name = str(body["name"])
+        if name not in self._services.grants(service).write:
+            raise Refused(f"{service} may not write {name}: its manifest does not ask for points.write:{name}")
+        await self._services.write(
+            name, body["value"], requester=service, reason=str(body["reason"]), timeout=float(body["timeout"])
+        )
+
+    async def _event(self, body: dict[str, Any]) -> None:
+        await self._services.record_event(self._own(body["service"]), body["event"], body["parameters"])
+
+    async def _secret(self, body: dict[str, Any]) -> str:
+        return self._services.secret(self._own(body["service"]), body["name"])
+
+    async def _tree(self, body: dict[str, Any]) -> Any:
+        service = self._own(body.pop("service"))
+        if not self._services.grants(service).interface:
+            raise Refused(f"{service} is no interface: its manifest does not ask for the capability 'interface'")
+        return await self._services.interface_request(body)
+
+    async def _state(self, body: dict[str, str]) -> None:
+        await self._services.service_state(self._own(body["service"]), body["state"], body["detail"])
+
+    async def _status(self, body: dict[str, Any]) -> None:
+        self._services.service_status(self._own(body["service"]), body["status"])

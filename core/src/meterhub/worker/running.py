@@ -1,0 +1,137 @@
+"""Run one service: start it, read its errors as instructions, start it again with back-off."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from meterhub_sdk import ConfigError, Driver, NotReady, Refused, Requester, Service, Value
+from pydantic import ValidationError
+
+from meterhub.worker.link import Link, OwnPoints
+from meterhub.worker.service_hub import ServiceHub
+
+LONGEST_PAUSE = 300.0
+_SETTLED = 10.0
+
+_log = logging.getLogger(__name__)
+
+
+class Started(msgspec.Struct, frozen=True, kw_only=True):
+    """The core's order to start a service."""
+
+    service: str
+    section: dict[str, Any]
+    points: list[tuple[int, str, str]]
+    directory: str
+
+
+class Running:
+    """One configured service in this worker.
+
+    ``tell(state, detail)`` reports ``running``, ``waiting`` (for the administrator), ``retrying``
+    (the other side is absent), ``failed`` (an exception; it is started again) and ``stopped``.
+    """
+
+    def __init__(
+        self, service: type[Service[Any]], order: Started, link: Link, tell: Callable[[str, str], None]
+    ) -> None:
+        self.name = order.service
+        self.own = OwnPoints(order.service)
+        self.own.add(order.points)
+        self._type = service
+        self._order = order
+        self._link = link
+        self._tell = tell
+        self._service: Service[Any] | None = None
+        self._pushed: Any = None
+        self._task = asyncio.create_task(self._supervise(), name=f"service {order.service}")
+
+    async def stop(self) -> None:
+        """Cancel it and wait until it cleaned up."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+        self._tell("stopped", "")
+
+    async def _supervise(self) -> None:
+        pause = 1.0
+        while True:
+            began = asyncio.get_running_loop().time()
+            state, detail = await self._once()
+            if asyncio.get_running_loop().time() - began > _SETTLED:
+                pause = 1.0
+            self._tell(state, detail)
+            if state == "waiting":
+                return
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+
+    async def _once(self) -> tuple[str, str]:
+        """One life of the service: how it ended, and what a person should know about it."""
+        directory = Path(self._order.directory)
+        hub = ServiceHub(self._link, self.name, self.own, directory, tuple(self._type.migrations))
+        try:
+            config = self._type.config_type.model_validate(self._order.section)
+            self._service = self._type(hub, config)
+            self._tell("running", "")
+            await self._service.run()
+        except ConfigError as error:
+            return "waiting", str(error)
+        except ValidationError as error:
+            return "waiting", f"the settings do not fit this version: {error.errors()[0]['msg']}"
+        except NotReady as error:
+            return "retrying", str(error)
+        except Exception as error:
+            _log.exception("%s failed", self.name)
+            return "failed", _told(error)
+        finally:
+            self._service = None
+            hub.close()
+        return "failed", "it ended by itself"
+
+    async def write(self, name: str, value: Value, requester: Requester) -> None:
+        """Hand a write to the driver."""
+        if not isinstance(self._service, Driver):
+            raise Refused(f"{self.name} is not running; {name} was not written")
+        await self._service.write(name, value, requester)
+
+    async def command(self, name: str, arguments: Any) -> Any:
+        """Run a command; its result as plain JSON."""
+        info = self._type.commands().get(name)
+        if info is None:
+            raise Refused(f"{self.name} has no command {name!r}")
+        if self._service is None:
+            raise Refused(f"{self.name} is not running; its commands wait until it is")
+        try:
+            checked = info.arguments.model_validate(arguments or {})
+        except ValidationError as error:
+            faults = [f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors()]
+            raise Refused("; ".join(faults)) from error
+        method = getattr(self._service, info.method)
+        result = await (method(checked) if info.takes_arguments else method())
+        return None if result is None else result.model_dump(mode="json")
+
+    def status(self) -> Any:
+        """The status as plain JSON if it changed since it was last asked for, else ``None``."""
+        if self._service is None:
+            return None
+        status = self._service.status()
+        pushed = None if status is None else status.model_dump(mode="json")
+        if pushed == self._pushed:
+            return None
+        self._pushed = pushed
+        return pushed
+
+
+def _told(error: Exception) -> str:
+    """Where and why, for the event log: the last line of the traceback that is the plugin's own."""
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {error}{place}"

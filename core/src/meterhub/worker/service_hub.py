@@ -1,0 +1,135 @@
+"""The SDK's ``Hub``, spoken over the worker's link to the core."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import sqlite_utils
+from meterhub_sdk import Batch, Clock, EventType, Latest, Point, Reading, Refused, Value
+from meterhub_sdk.service import Migration
+from meterhub_sdk.store import open_store
+
+from meterhub.worker.link import Link, OwnPoints
+
+
+class ServicePoints:
+    """Reading, publishing and writing points for one service."""
+
+    def __init__(self, link: Link, service: str, own: OwnPoints) -> None:
+        self._link = link
+        self._service = service
+        self._own = own
+        self._published = 0
+
+    async def latest(self, *names: str, every: float | None = None) -> AsyncIterator[Latest]:
+        number, following = await self._link.follow(self._service, names, None)
+        try:
+            while True:
+                yield following.take()
+                if every is not None:
+                    await asyncio.sleep(every)
+                else:
+                    await following.wake.wait()
+        finally:
+            self._link.unfollow(number)
+
+    async def every(self, *names: str, queue: str = "default") -> AsyncIterator[Batch]:
+        number, following = await self._link.follow(self._service, names, queue)
+        try:
+            while True:
+                while not following.batches:
+                    following.wake.clear()
+                    await following.wake.wait()
+                batch = following.batches.popleft()
+                yield batch
+                self._link.acknowledge(number, batch.sequence)
+        finally:
+            self._link.unfollow(number)
+
+    async def declare(self, *points: Point) -> None:
+        body = {"service": self._service, "points": points}
+        self._own.add(await self._link.connection.request("declare", body, type=list[tuple[int, str, str]]))
+
+    async def publish(self, batch: Mapping[str, Reading], *, history: bool = False) -> None:
+        await self._link.publish(self._own.encode(batch), history)
+        self._published += 1
+        if not self._published % 100:
+            await asyncio.sleep(0)  # a service that only publishes must not starve its neighbours
+
+    async def write(self, name: str, value: Value, *, reason: str, timeout: float = 10.0) -> None:
+        if not 0.1 <= timeout <= 300:
+            raise Refused(f"timeout: {timeout:g} s was given; 0.1 to 300 will do")
+        await self._link.write(self._service, name, value, reason, timeout)
+
+
+class ServiceEvents:
+    """The event log, as one service writes to it."""
+
+    def __init__(self, link: Link, service: str) -> None:
+        self._link = link
+        self._service = service
+
+    async def record(self, event: EventType, /, **parameters: str | int | float | bool | None) -> None:
+        body = {"service": self._service, "event": event.name, "parameters": parameters}
+        await self._link.connection.request("event", body)
+
+
+class ServiceTime:
+    """Wall clock; its validity comes from the core."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def now(self) -> int:
+        return time.time_ns()
+
+    def validity(self) -> Clock:
+        return self._link.clock
+
+
+class ServiceInterface:
+    """Requests to the tree of paths."""
+
+    def __init__(self, link: Link, service: str) -> None:
+        self._link = link
+        self._service = service
+
+    async def request(
+        self, verb: str, path: str, body: Any = None, *, credential: str | None = None, source: str = ""
+    ) -> Any:
+        message = {"verb": verb, "path": path, "body": body, "credential": credential, "source": source}
+        return await self._link.connection.request("tree", {"service": self._service, **message}, 310.0)
+
+
+class ServiceHub:
+    """All that one service has of the core."""
+
+    def __init__(
+        self, link: Link, name: str, own: OwnPoints, directory: Path, migrations: tuple[Migration, ...]
+    ) -> None:
+        self._link = link
+        self._migrations = migrations
+        self.name = name
+        self.directory = directory
+        self.points = ServicePoints(link, name, own)
+        self.events = ServiceEvents(link, name)
+        self.time = ServiceTime(link)
+        self.interface = ServiceInterface(link, name)
+
+    @cached_property
+    def store(self) -> sqlite_utils.Database:
+        return open_store(self.directory / "store.db", self._migrations)
+
+    async def secret(self, name: str) -> str:
+        answer: str = await self._link.connection.request("secret", {"service": self.name, "name": name}, type=str)
+        return answer
+
+    def close(self) -> None:
+        """Close the store, if it was opened."""
+        if "store" in self.__dict__:
+            self.store.conn.close()

@@ -1,0 +1,1 @@
+"""``dlms-client``: reads meters into the hub."""

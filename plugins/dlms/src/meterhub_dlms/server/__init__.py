@@ -1,0 +1,1 @@
+"""``dlms-server``: shows points of the hub as COSEM objects."""

@@ -1,0 +1,22 @@
+"""How the server is doing, for people."""
+
+from __future__ import annotations
+
+from meterhub_sdk import Config, field
+
+
+class DlmsServerStatus(Config):
+    """Counters since the start, and who is connected."""
+
+    device: str = field("", title="Logical device name")
+    listening: str = field("", title="Listening on")
+    connections: int = field(0, title="Connections", description="Open now.")
+    connections_total: int = field(0, title="Connections since the start")
+    refused_connections: int = field(0, title="Refused connections", description="Closed for being too many.")
+    associations: int = field(0, title="Associations", description="Open now.")
+    refused_associations: int = field(0, title="Refused associations", description="Unknown clients, wrong passwords.")
+    requests: int = field(0, title="Requests")
+    errors: int = field(0, title="Errors", description="Requests that were no valid APDUs, and broken frames.")
+    unavailable: int = field(0, title="Values not available", description="Answered with an error instead of a value.")
+    dropped_frames: int = field(0, title="Dropped frames", description="For other logical devices.")
+    objects: int = field(0, title="Objects")

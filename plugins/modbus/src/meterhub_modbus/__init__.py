@@ -1,0 +1,24 @@
+"""Modbus for Meterhub: the hooks; the work is in the modules beside this one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from meterhub_sdk import EventType, Service, hookimpl
+
+
+@hookimpl
+def meterhub_services() -> Iterable[type[Service[Any]]]:
+    """The Modbus server."""
+    from meterhub_modbus.service import ModbusServer
+
+    return [ModbusServer]
+
+
+@hookimpl
+def meterhub_event_types() -> Iterable[EventType]:
+    """What the server may write to the event log."""
+    from meterhub_modbus.events import EVENT_TYPES
+
+    return EVENT_TYPES

@@ -1,0 +1,34 @@
+"""What the Modbus server writes to the event log."""
+
+from __future__ import annotations
+
+from meterhub_sdk import EventType, Log, Severity
+
+CLIENT_REFUSED = EventType(
+    number=1,
+    name="modbus-client-refused",
+    text="The Modbus server {service} refused a connection from {peer}: {why}",
+    log=Log.SECURITY,
+    severity=Severity.WARNING,
+    help="If this client is yours, add its address to the allowed remote addresses, or raise the connection limit. "
+    "If it is not, find out who reaches this port and keep it behind a firewall: Modbus knows no passwords.",
+)
+
+PROTOCOL_ERROR = EventType(
+    number=2,
+    name="modbus-protocol-error",
+    text="The Modbus server {service} closed the connection from {peer}: {why}",
+    severity=Severity.WARNING,
+    help="Check that the client speaks Modbus TCP and not Modbus RTU over TCP, HTTP or TLS on this port.",
+)
+
+WRITE_FAILED = EventType(
+    number=3,
+    name="modbus-write-failed",
+    text="A Modbus write from {peer} to {point} was not carried out: {why}",
+    severity=Severity.WARNING,
+    help="The client got exception {code} (4: refused, 11: outcome unknown). Look at the service that owns the point; "
+    "after exception 11 read the point before writing again.",
+)
+
+EVENT_TYPES = (CLIENT_REFUSED, PROTOCOL_ERROR, WRITE_FAILED)

@@ -1,0 +1,113 @@
+"""The service that shows points of the hub to Modbus clients."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from meterhub_sdk import Feature, MeterhubError, NotDone, Quality, Service
+from pydantic import BaseModel, Field
+
+from meterhub_modbus.banks import Mapping
+from meterhub_modbus.events import WRITE_FAILED
+from meterhub_modbus.faults import Fault
+from meterhub_modbus.identification import DeviceIdentification
+from meterhub_modbus.notices import Notices
+from meterhub_modbus.pdu import PduHandler, Write
+from meterhub_modbus.settings import ModbusServerConfig
+from meterhub_modbus.tcp import TcpServer
+
+_LEAST = 0.1
+"""Seconds: the shortest time that the hub gives a write."""
+
+
+class ModbusServerStatus(BaseModel):
+    """How a Modbus server is doing; counts are since its start."""
+
+    clients: list[str] = Field(title="Connected clients")
+    accepted: int = Field(title="Connections accepted")
+    refused: int = Field(title="Connections refused")
+    protocol_errors: int = Field(title="Connections closed for a malformed frame")
+    requests: int = Field(title="Requests")
+    exceptions: dict[str, int] = Field(title="Exceptions by code")
+    bytes_in: int = Field(title="Bytes received")
+    bytes_out: int = Field(title="Bytes sent")
+    mapped: int = Field(title="Rows mapped")
+    withheld: int = Field(title="Rows stale or invalid")
+    events_left_out: int = Field(title="Event log entries left out as repetitions")
+
+
+class ModbusServer(Service[ModbusServerConfig]):
+    """Shows points as coils and registers, and turns writes into writes of points."""
+
+    feature = Feature("modbus.server", "Modbus server")
+    title = "Modbus server"
+    menu = "protocols/servers"
+    status_type = ModbusServerStatus
+
+    _server: TcpServer | None = None
+    _mapping: Mapping | None = None
+
+    async def run(self) -> None:
+        """Serve until cancelled."""
+        self._mapping = mapping = Mapping(self.config)
+        identification = DeviceIdentification(self.config.identification, version("meterhub-modbus"))
+        notices = Notices(self.hub)
+        handler = PduHandler(mapping.units, self._write, identification)
+        self._server = server = TcpServer(self.config, handler, notices)
+        tasks: list[asyncio.Task[None]] = []
+        try:
+            await server.start()
+            tasks += [asyncio.create_task(notices.run()), asyncio.create_task(self._follow(mapping))]
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await done.pop()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await server.close()
+
+    async def _follow(self, mapping: Mapping) -> None:
+        """Put into the banks what the hub brings."""
+        if not mapping.cells:
+            await asyncio.Event().wait()
+        async for state in self.hub.points.latest(*mapping.cells):
+            for name, reading in state.changed.items():
+                for cell in mapping.cells.get(name, ()):
+                    cell.show(reading)
+
+    async def _write(self, writes: Sequence[Write], source: str) -> None:
+        """Carry out the writes of one request in their order, all within its time; stop at the first that fails."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self.config.write_timeout
+        for name, value in writes:
+            try:
+                left = deadline - loop.time()
+                if left <= 0:
+                    raise NotDone(f"the time for the request ({self.config.write_timeout:g} s) ran out before its turn")
+                await self.hub.points.write(name, value, reason=f"Modbus client {source}", timeout=max(left, _LEAST))
+            except MeterhubError as error:
+                code = Fault.TARGET if isinstance(error, NotDone) else Fault.DEVICE
+                if self._server is not None:
+                    self._server.notices.note(WRITE_FAILED, source, point=name, why=str(error), code=int(code))
+                raise
+
+    def status(self) -> ModbusServerStatus | None:
+        """Counts; ``None`` before the first start."""
+        if self._server is None or self._mapping is None:
+            return None
+        traffic = self._server.traffic
+        return ModbusServerStatus(
+            clients=sorted(connection.peer for connection in self._server.connections),
+            accepted=traffic.accepted,
+            refused=traffic.refused,
+            protocol_errors=traffic.protocol_errors,
+            requests=traffic.requests,
+            exceptions={str(code): count for code, count in sorted(traffic.exceptions.items())},
+            bytes_in=traffic.bytes_in,
+            bytes_out=traffic.bytes_out,
+            mapped=sum(1 for _ in self._mapping),
+            withheld=sum(cell.quality >= Quality.STALE for cell in self._mapping),
+            events_left_out=self._server.notices.left_out,
+        )

@@ -1,0 +1,120 @@
+"""Check one section of a configuration: all errors at once, and what the section claims."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import msgspec
+from meterhub_sdk.config import Config, references
+from meterhub_sdk.errors import MeterhubError
+from meterhub_sdk.hub import Hub
+from meterhub_sdk.point import Point, check_name
+from meterhub_sdk.service import Service
+from pydantic import ValidationError
+
+Path = list[str | int]
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One error: where it was entered, and one sentence about it."""
+
+    path: Path
+    message: str
+
+
+class Need(msgspec.Struct, frozen=True):
+    """Something outside the section that it refers to, and whether nobody else may."""
+
+    path: Path
+    kind: str
+    value: str | int
+    exclusive: bool
+
+
+class Checked(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer about one section; with errors, the rest is empty."""
+
+    errors: list[Fault] = []
+    section: dict[str, Any] = {}
+    points: list[Point] = []
+    needs: list[Need] = []
+
+
+class _NoHub:
+    """Stands where the hub will be: ``points`` must be a function of the settings alone."""
+
+    def __getattr__(self, name: str) -> Any:
+        raise MeterhubError(f"hub.{name} was used while the configuration was only checked")
+
+
+def check_section(service: type[Service[Any]], section: dict[str, Any], *, version: int | None = None) -> Checked:
+    """Validate ``section`` for ``service``; settings of an older ``version`` are migrated first."""
+    config, errors = validate(service.config_type, section, version=version)
+    if config is None:
+        return Checked(errors=errors)
+    needs = [Need(list(f.path), f.reference.kind, f.value, f.reference.exclusive) for f in references(config)]
+    try:
+        points = list(service(cast(Hub, _NoHub()), config).points())
+    except Exception as error:
+        return Checked(errors=[Fault([], f"the points of these settings cannot be told: {error}")])
+    if faults := _point_faults(points):
+        return Checked(errors=faults)
+    return Checked(
+        section=config.model_dump(mode="json", exclude_unset=True),
+        points=points,
+        needs=needs,
+    )
+
+
+def validate(
+    config_type: type[Config], section: dict[str, Any], *, version: int | None = None
+) -> tuple[Config | None, list[Fault]]:
+    """The settings, migrated and checked, or all that is wrong with them."""
+    newest = config_type.version
+    if version is not None and version > newest:
+        message = f"these settings have version {version}; this plugin knows up to {newest}: install a newer one"
+        return None, [Fault([], message)]
+    if version is not None and version < newest:
+        section = config_type.migrate(section, version)
+    try:
+        return config_type.model_validate(section), []
+    except ValidationError as error:
+        return None, [_fault(section, item) for item in error.errors(include_url=False)]
+
+
+def _point_faults(points: list[Point]) -> list[Fault]:
+    faults: list[Fault] = []
+    seen: set[str] = set()
+    for point in points:
+        try:
+            check_name(point.name)
+        except ValueError as error:
+            faults.append(Fault([], str(error)))
+        if point.name in seen:
+            faults.append(Fault([], f"two rows make the point {point.name!r}; give one another label"))
+        seen.add(point.name)
+    return faults
+
+
+def _fault(section: Any, item: Any) -> Fault:
+    """pydantic's error as one sentence; the path holds only what stands in the document."""
+    path: Path = []
+    here = section
+    for step in item["loc"]:
+        if isinstance(here, dict) and (step in here or item["type"] == "missing"):
+            here = here.get(step)
+            path.append(step)
+        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            here = here[step]
+            path.append(step)
+    field = path[-1] if path and isinstance(path[-1], str) else "this section"
+    message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
+    if item["type"] == "missing":
+        return Fault(path, f"{field} is missing; it must be given")
+    if item["type"] == "extra_forbidden":
+        return Fault(path, f"{field} is not a setting here; remove it or mend its name")
+    if item["type"].endswith(("value_error", "assertion_error")):
+        return Fault(path, message)
+    given = str(item.get("input"))
+    shown = given if len(given) <= 60 else given[:60] + "…"
+    return Fault(path, f"{field}: {shown!r} was given; {message[:1].lower()}{message[1:]}")
