@@ -69,6 +69,7 @@ NAMES = st.text(st.sampled_from(string.ascii_letters + string.digits + "_-ü (),
 FILES = st.dictionaries(NAMES.map(lambda name: f"acme_adder/{name}.txt"), st.binary(max_size=50), max_size=20)
 
 
+@settings(deadline=None)
 @given(FILES, st.integers(0, 2**40), st.from_regex(r"[a-z0-9][a-z0-9._:@-]{0,60}", fullmatch=True))
 def test_what_was_signed_is_what_is_read(files: dict[str, bytes], iat: int, kid: str) -> None:
     signed = manifest(files)
@@ -152,6 +153,7 @@ def test_a_later_format_is_told_from_a_fault() -> None:
         Manifest.decode(b'{"format":2,"novelty":true}')
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_any_payload_is_a_manifest_or_a_fault(payload: bytes) -> None:
     with pytest.raises(ManifestError):
@@ -373,7 +375,7 @@ def test_the_name_of_the_file_must_fit(tmp_path: Path, name: str, sentence: str)
         sign_wheel(path, KEY, "acme-2026", 0)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.data())
 def test_a_damaged_wheel_is_a_fault_and_nothing_else(tmp_path: Path, data: st.DataObject) -> None:
     path = wheel(tmp_path)

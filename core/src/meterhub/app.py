@@ -9,7 +9,7 @@ import gc
 import os
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ from meterhub.nodes.plugins import PluginNodes
 from meterhub.nodes.services import ServiceNodes
 from meterhub.nodes.status import StatusNodes
 from meterhub.operation import Operation
-from meterhub.plugins import Catalogue, Installed
+from meterhub.plugins import Catalogue
 from meterhub.resources import Tree
 from meterhub.schema import MIGRATIONS
 from meterhub.secret_box import SecretBox
@@ -91,7 +91,7 @@ class Instance:
         self.events = EventLog(self.store, self.identity.event_key, self._now)
         self.pruner = Pruner(self.events, EventLogConfig().bounds)
         self.secrets = SecretBox(home, home / "secrets.key")
-        self.receivers = Receivers(self.events, self.secrets.get, hostname=self.identity.host_name)
+        self.receivers = Receivers(self.events, self._secret_bytes, hostname=self.identity.host_name)
         self.access = Access(self.store, self._reporter("access"))
         report = self._reporter("licensing")
         shelf = Shelf(self.store, home / "licences")
@@ -108,7 +108,6 @@ class Instance:
             trust,
             LocalSignatures(self.home, trust),
             self.events,
-            self._describe,
             first_party_only=self.mode == "safe",
         )
         self.operation = Operation(self.home, self.catalogue, self.services, self.features.active)
@@ -261,14 +260,14 @@ class Instance:
     def _now(self) -> tuple[int, Clock]:
         return time.time_ns(), self.services.clock_validity
 
-    def _reporter(self, source: str) -> Callable[..., Awaitable[None]]:
+    def _reporter(self, source: str) -> Callable[..., Coroutine[Any, Any, None]]:
         async def report(event: EventType, /, **parameters: Any) -> None:
             await self.events.append(self.events.draft(event, source, CORE, parameters))
 
         return report
 
-    async def _describe(self, plugin: Installed) -> bytes:
-        return await self.operation.describe(plugin)
+    def _secret_bytes(self, name: str) -> bytes:
+        return self.secrets.get(name).encode()
 
     def _session(self, spec: WorkerSpec) -> WorkerSession:
         return WorkerSession(spec, self.services)

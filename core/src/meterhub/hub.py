@@ -80,13 +80,15 @@ class LatestSubscription:
         if self.dirty and not self.channel.congested:
             batch = list(self.dirty.items())
             self.dirty.clear()
+            self.hub.delivered += len(batch)
             self.channel.updates(self.number, 0, 0, batch)
 
 
 class Queue:
     """A named ``every`` queue: kept while its worker restarts, released by acknowledgement."""
 
-    def __init__(self, name: str, wanted: PatternSet, length: int = QUEUE_LENGTH) -> None:
+    def __init__(self, hub: Hub, name: str, wanted: PatternSet, length: int = QUEUE_LENGTH) -> None:
+        self.hub = hub
         self.name = name
         self.wanted = wanted
         self.length = length
@@ -120,6 +122,7 @@ class Queue:
             offset = start - self.first
             batch = list(itertools.islice(self.items, offset, offset + end - start))
             self.sent = end - 1
+            self.hub.delivered += len(batch)
             channel.updates(self.number, self.sent, missed, batch)
 
     def acknowledge(self, sequence: int) -> None:
@@ -152,6 +155,7 @@ class Hub:
         self.queues: dict[str, Queue] = {}
         self.subscriptions: list[LatestSubscription] = []
         self.published = 0
+        self.delivered = 0
         self._owned: dict[str, set[int]] = {}
         self._woken: list[LatestSubscription | Queue] = []
         self._scheduled = False
@@ -268,7 +272,7 @@ class Hub:
             self.drop_queue(name)
             queue = None
         if queue is None:
-            queue = self.queues[name] = Queue(name, PatternSet(names))
+            queue = self.queues[name] = Queue(self, name, PatternSet(names))
             for state in self.by_number:
                 if state.name in queue.wanted:
                     state.every.append(queue)

@@ -41,6 +41,7 @@ class Operation:
         self._placement: list[list[str]] = []
         services.grants_of = self.grants
         services.event_of = catalogue.event
+        catalogue.describe = self.describe
 
     # -- checking -------------------------------------------------------------------------------
 
@@ -85,7 +86,7 @@ class Operation:
         spec = WorkerSpec(name=f"{plugin.name}.check", distributions=(plugin.name,), digests=(plugin.digest,))
         launch = Launch(
             name=spec.name,
-            distributions=[self._catalogue.launchable(plugin.name)],
+            distributions=[self._catalogue.launchable(plugin)],
             trust=self._catalogue.trust.as_message(),
             sandbox=LaunchSandbox(core=os.getpid(), home=str(self._home), write=[]),
         )
@@ -211,7 +212,7 @@ class Operation:
         capabilities = {c for plugin in verified if plugin.manifest for c in plugin.manifest.capabilities}
         return Launch(
             name=spec.name,
-            distributions=[self._catalogue.launchable(name) for name in spec.distributions],
+            distributions=[self._catalogue.launchable(plugin) for plugin in verified],
             trust=self._catalogue.trust.as_message(),
             sandbox=LaunchSandbox(
                 core=os.getpid(),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from meterhub_sdk import EventType, Log, Severity
+from meterhub_sdk import EventType, Log, MeterhubError, Severity
 from meterhub_sdk.description import Description, ServiceDescription
 from meterhub_sdk.manifest import Manifest
 
@@ -58,7 +58,6 @@ class Catalogue:
         trust: TrustStore,
         local: LocalSignatures,
         events: EventRecorder,
-        describe: Describe,
         *,
         first_party_only: bool = False,
     ) -> None:
@@ -68,7 +67,7 @@ class Catalogue:
         self._cache = home / "descriptions"
         self._cache.mkdir(mode=0o700, exist_ok=True)
         self._events = events
-        self._describe = describe
+        self.describe: Describe | None = None
         self._first_party_only = first_party_only
         self._told: dict[str, str] = {}
 
@@ -89,9 +88,9 @@ class Catalogue:
         candidate = self.installed[name].candidate
         return verify_installed(candidate, self.trust, self._token(candidate))
 
-    def launchable(self, name: str) -> LaunchDistribution:
+    def launchable(self, plugin: Installed) -> LaunchDistribution:
         """What a worker needs to verify and import it."""
-        candidate = self.installed[name].candidate
+        candidate = plugin.candidate
         return LaunchDistribution(candidate=candidate.as_message(), local=self._token(candidate))
 
     async def refuse(self, name: str, sentence: str) -> None:
@@ -165,6 +164,11 @@ class Catalogue:
             return
         if not path.exists():
             replace_atomically(path, data)
+
+    async def _describe(self, plugin: Installed) -> bytes:
+        if self.describe is None:
+            raise MeterhubError("nothing here can describe a checkout")
+        return await self.describe(plugin)
 
     def _refuse_twins(self, found: dict[str, Installed]) -> None:
         """A service belongs to one plugin; a second one of the name is refused, first-party ones win."""

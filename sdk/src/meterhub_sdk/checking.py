@@ -41,10 +41,19 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _NoHub:
-    """Stands where the hub will be: ``points`` must be a function of the settings alone."""
+    """Stands where the hub will be: parts of it may be kept, using them is an error.
 
-    def __getattr__(self, name: str) -> Any:
-        raise MeterhubError(f"hub.{name} was used while the configuration was only checked")
+    ``points`` must be a function of the settings alone.
+    """
+
+    def __init__(self, name: str = "hub") -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> _NoHub:
+        return _NoHub(f"{self._name}.{name}")
+
+    def __call__(self, *arguments: Any, **named: Any) -> Any:
+        raise MeterhubError(f"{self._name}() was called while the configuration was only checked")
 
 
 def check_section(service: type[Service[Any]], section: dict[str, Any], *, version: int | None = None) -> Checked:

@@ -51,17 +51,21 @@ def new_key(path: Path) -> Ed25519PrivateKey:
     ``FileExistsError`` when the file exists: a key that signed something is never written over.
     """
     key = Ed25519PrivateKey.generate()
-    data = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     try:
         with open(descriptor, "wb") as file:  # noqa: PTH123  made exclusively, with its mode from the first moment
-            file.write(data)
+            file.write(key_pem(key))
             file.flush()
             os.fsync(file.fileno())
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     return key
+
+
+def key_pem(key: Ed25519PrivateKey) -> bytes:
+    """The private key as PKCS #8 PEM, unencrypted: for a file of mode 0600."""
+    return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
 
 
 def load_key(data: bytes) -> Ed25519PrivateKey:

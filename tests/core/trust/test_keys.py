@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from meterhub_sdk.signing import fingerprint, public_jwk
 
@@ -139,6 +139,7 @@ def test_the_fingerprint_is_the_one_its_publisher_sees() -> None:
     assert Publisher.from_jwk(public_jwk(key, "acme-2026", "ACME"), ["acme-*"]).fingerprint == fingerprint(key)
 
 
+@settings(deadline=None)
 @given(NAMES, NAMES, st.from_regex(r"[ab]{1,4}(-[ab]{1,3})?", fullmatch=True))
 def test_two_patterns_that_fit_one_name_overlap(one: str, other: str, name: str) -> None:
     first, second = (publisher(names=(names,)) for names in (one, other))

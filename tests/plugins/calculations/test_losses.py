@@ -72,10 +72,11 @@ async def test_the_service_publishes_when_an_input_changes(fake_hub):
 
 
 async def test_a_wrong_unit_turns_the_results_invalid_before_the_service_waits(fake_hub):
+    fake_hub.give("in/energy", 1, unit="kWh")
+    service = Losses(fake_hub, CONFIG)
+    fake_hub.declared.update({point.name: point for point in service.points()})
     with pytest.raises(ConfigError, match="in/energy counts in kWh"):
-        async with fake_hub.running(Losses(fake_hub, CONFIG)):
-            fake_hub.give("in/energy", 1, unit="kWh")
-            await fake_hub.settle()
+        await service.run()
     assert {reading.quality for reading in fake_hub.published.values()} == {Quality.INVALID}
 
 

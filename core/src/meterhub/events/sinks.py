@@ -163,7 +163,8 @@ class Sink:
         self._trim()
 
     def _trim(self) -> None:
-        while len(self._queue) + len(self._sending) > self._pace.capacity and self._queue:
+        # A batch under way does not count: it is older than the queue, which would lose its newest instead.
+        while len(self._queue) > self._pace.capacity:
             self._queue.popleft()
             self._dropped += 1
             if self._healthy_since is not None:

@@ -129,6 +129,7 @@ class StatusNodes:
         return {
             "points": len(self._hub.by_number),
             "published": self._hub.published,
+            "delivered": self._hub.delivered,
             "refused": self._services.protests,
             "subscriptions": len(self._hub.subscriptions),
             "queues": [

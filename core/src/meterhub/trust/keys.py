@@ -6,13 +6,13 @@ The vendor's publishers are compiled in (``publishers.json`` in this package); t
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64decode
 from collections.abc import Iterable
 from fnmatch import fnmatchcase
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from re import compile as pattern
 from typing import Any, Literal
 
 import msgspec
@@ -27,9 +27,9 @@ FILE_LIMIT = 4 * 2**20
 MACHINE_PREFIX = "machine:"
 FORMAT = 1
 
-_X = pattern(r"[A-Za-z0-9_-]{43}")
-_DIGEST = pattern(r"[A-Za-z0-9_-]{43}")
-_NAMES = pattern(r"(?=.{1,128}\Z)[a-z0-9*]+(-[a-z0-9*]+)*")
+_X = re.compile(r"[A-Za-z0-9_-]{43}")
+_DIGEST = re.compile(r"[A-Za-z0-9_-]{43}")
+_NAMES = re.compile(r"(?=.{1,128}\Z)[a-z0-9*]+(-[a-z0-9*]+)*")
 
 
 class Publisher(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

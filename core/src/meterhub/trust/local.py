@@ -6,14 +6,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from meterhub_sdk.layout import read_entry_points
 from meterhub_sdk.manifest import Manifest, ManifestError
-from meterhub_sdk.signing import KEY_LIMIT, TOKEN_LIMIT, fingerprint, load_key, new_key, public_jwk, sign_manifest
+from meterhub_sdk.signing import KEY_LIMIT, TOKEN_LIMIT, fingerprint, key_pem, load_key, public_jwk, sign_manifest
 
-from meterhub.files import FileRefused, read_limited, read_private, replace_atomically
+from meterhub.files import FileRefused, create_once, read_limited, read_private, replace_atomically
 from meterhub.trust.discover import Candidate
 from meterhub.trust.errors import Invalid, Modified, TrustStoreError
 from meterhub.trust.keys import MACHINE_PREFIX, Publisher, TrustStore
@@ -60,9 +61,10 @@ class LocalSignatures:
     def _key(self) -> Ed25519PrivateKey:
         path = self._home / KEY_FILE
         try:
+            if not path.exists():
+                with suppress(FileExistsError):  # another process made it meanwhile
+                    create_once(path, key_pem(Ed25519PrivateKey.generate()))
             key = load_key(read_private(path, KEY_LIMIT))
-        except FileNotFoundError:
-            key = new_key(path)
         except (ValueError, OSError) as error:
             raise TrustStoreError(f"{path} cannot be used: {error}; remove it to have a new one made") from error
         self._trust.machine = Publisher.from_jwk(public_jwk(key, _kid(key), "this machine"), names=["*"])

@@ -17,9 +17,9 @@ class LossConfig(Config):
 class Losses(Synthesizer[LossConfig]):
     """What came in less what went out, in Wh and as a share of what came in."""
 
-    feature = Feature("synth.losses", "Loss calculation")
+    feature = Feature("synth.losses", "Loss calculation", built_in=True)
     title = "Losses"
-    menu = "protocols/synthesizers"
+    menu = "Protocol conversion/Synthesizers"
     outputs = {"energy": "Wh", "share": "%"}
 
     def inputs(self) -> Iterable[str]:

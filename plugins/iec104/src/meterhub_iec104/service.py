@@ -62,7 +62,7 @@ class Iec104Server(Service[Iec104Settings]):
     name = "iec104-server"
     title = "IEC 60870-5-104 server"
     menu = "Protocol conversion/Servers"
-    feature = Feature("iec104.server", "IEC 60870-5-104 server")
+    feature = Feature("iec104.server", "IEC 60870-5-104 server", built_in=True)
     status_type = ServerStatus
 
     def __init__(self, hub: Hub, config: Iec104Settings) -> None:

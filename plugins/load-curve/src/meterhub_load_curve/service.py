@@ -34,7 +34,7 @@ class LoadCurve(Service[LoadCurveConfig]):
 
     feature = Feature("demo.load-curve", "Recorded load curve", built_in=True)
     title = "Recorded load curve"
-    menu = "protocols/clients"
+    menu = "Protocol conversion/Clients"
     migrations = registers.MIGRATIONS
     status_type = LoadCurveStatus
 

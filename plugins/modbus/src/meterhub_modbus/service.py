@@ -41,9 +41,9 @@ class ModbusServerStatus(BaseModel):
 class ModbusServer(Service[ModbusServerConfig]):
     """Shows points as coils and registers, and turns writes into writes of points."""
 
-    feature = Feature("modbus.server", "Modbus server")
+    feature = Feature("modbus.server", "Modbus server", built_in=True)
     title = "Modbus server"
-    menu = "protocols/servers"
+    menu = "Protocol conversion/Servers"
     status_type = ModbusServerStatus
 
     _server: TcpServer | None = None
@@ -80,13 +80,16 @@ class ModbusServer(Service[ModbusServerConfig]):
     async def _write(self, writes: Sequence[Write], source: str) -> None:
         """Carry out the writes of one request in their order, all within its time; stop at the first that fails."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + self.config.write_timeout
+        limit = self.config.write_timeout
+        deadline = loop.time() + limit
         for name, value in writes:
             try:
                 left = deadline - loop.time()
                 if left <= 0:
-                    raise NotDone(f"the time for the request ({self.config.write_timeout:g} s) ran out before its turn")
-                await self.hub.points.write(name, value, reason=f"Modbus client {source}", timeout=max(left, _LEAST))
+                    raise NotDone(f"the time for the request ({limit:g} s) ran out before its turn")
+                await self.hub.points.write(
+                    name, value, reason=f"Modbus client {source}", timeout=max(min(left, limit), _LEAST)
+                )
             except MeterhubError as error:
                 code = Fault.TARGET if isinstance(error, NotDone) else Fault.DEVICE
                 if self._server is not None:

@@ -3,12 +3,12 @@
 Arguments: port, client address, password or "-". With ``time HEX ...`` it decodes date-times instead.
 """
 
+import datetime
 import json
 import sys
 
 from dlms_cosem import cosem, enumerations, time, utils
 from dlms_cosem.clients.dlms_client import DlmsClient
-from dlms_cosem.protocol.xdlms.get import GetResponseWithList
 
 
 def attribute(interface, name, number):
@@ -22,6 +22,11 @@ VOLTAGE = attribute(enumerations.CosemInterface.REGISTER, (1, 1, 32, 7, 0, 255),
 OBJECTS = attribute(enumerations.CosemInterface.ASSOCIATION_LN, (0, 0, 40, 0, 0, 255), 2)
 
 
+def utc(octets):
+    when = time.datetime_from_bytes(octets)[0]
+    return (when if when.tzinfo else when.replace(tzinfo=datetime.UTC)).timestamp()
+
+
 def session(port, address, password):
     method = enumerations.AuthenticationMechanism.LLS if password else None
     client = DlmsClient.with_tcp_transport(
@@ -30,13 +35,12 @@ def session(port, address, password):
     result = {}
     with client.session():
         clock = utils.parse_as_dlms_data(client.get(CLOCK))
-        when, status = time.datetime_from_bytes(bytes(clock))
-        result["clock"] = when.timestamp()
+        result["clock"] = utc(bytes(clock))
         result["energy"] = utils.parse_as_dlms_data(client.get(ENERGY))
         result["scaler"] = utils.parse_as_dlms_data(client.get(SCALER))
         result["objects"] = len(utils.parse_as_dlms_data(client.get(OBJECTS)))
         many = client.get_many([cosem.CosemAttributeWithSelection(a, None) for a in (ENERGY, VOLTAGE)])
-        result["list"] = many.response_data if isinstance(many, GetResponseWithList) else repr(many)
+        result["list"] = [item.value for item in many.response_data]
         answer = client.set(ENERGY, bytes((6, 0, 0, 0, 42)))
         result["write"] = answer.result.name
     return result
@@ -44,7 +48,7 @@ def session(port, address, password):
 
 def main():
     if sys.argv[1] == "time":
-        result = [time.datetime_from_bytes(bytes.fromhex(text))[0].timestamp() for text in sys.argv[2:]]
+        result = [utc(bytes.fromhex(text)) for text in sys.argv[2:]]
     else:
         port, address, password = sys.argv[1:]
         result = session(int(port), int(address), None if password == "-" else password.encode())

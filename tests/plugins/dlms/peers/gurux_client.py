@@ -98,9 +98,7 @@ def session(port, address, password):
     energy.value = 42
     energy.setDataType(2, DataType.UINT32)
     result["write"] = reader.error_of(lambda: reader.exchange(reader.client.write(energy, 2)))
-    result["method"] = reader.error_of(
-        lambda: reader.exchange(reader.client.method(energy, 1, 0, DataType.INT8))
-    )
+    result["method"] = reader.error_of(lambda: reader.exchange(reader.client.method(energy, 1, 0, DataType.INT8)))
     result["secret"] = reader.error_of(lambda: reader.read(association, 7))
     reader.exchange([reader.client.releaseRequest()[0]])
     reader.socket.close()

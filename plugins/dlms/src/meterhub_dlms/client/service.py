@@ -19,7 +19,7 @@ class DlmsClient(Driver[DlmsClientConfig]):
     name = "dlms-client"
     title = "DLMS/COSEM client"
     menu = "Protocol conversion/Clients"
-    feature = Feature("dlms.client", "DLMS/COSEM client")
+    feature = Feature("dlms.client", "DLMS/COSEM client", built_in=True)
     status_type = DlmsClientStatus
 
     _pollers: dict[str, MeterPoller] | None = None

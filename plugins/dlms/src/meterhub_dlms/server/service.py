@@ -18,7 +18,7 @@ class DlmsServer(Service[DlmsServerConfig]):
     name = "dlms-server"
     title = "DLMS/COSEM server"
     menu = "Protocol conversion/Servers"
-    feature = Feature("dlms.server", "DLMS/COSEM server")
+    feature = Feature("dlms.server", "DLMS/COSEM server", built_in=True)
     status_type = DlmsServerStatus
 
     _listener: Listener | None = None

@@ -1,0 +1,1 @@
+"""``meterhub demo``: two meters and a gateway on this machine, from the files under ``docs/examples``."""

@@ -1,0 +1,79 @@
+"""The homes of the demo's instances: configuration, secrets, and signatures of this repository's checkouts."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from meterhub_sdk import EventType
+
+from meterhub.demo.examples import Document, repository
+from meterhub.files import replace_atomically
+from meterhub.hub import Hub
+from meterhub.operation import Operation
+from meterhub.plugins import Catalogue
+from meterhub.secret_box import SecretBox
+from meterhub.services import Services
+from meterhub.trust import LocalSignatures, TrustStore, discover
+
+
+class NoEvents:
+    """Before an instance runs there is no event log to write to."""
+
+    async def record(self, event: EventType, /, *, source: str, distribution: str = "", **parameters: object) -> None:
+        """Nothing is recorded."""
+
+    def record_soon(self, event: EventType, /, *, source: str, distribution: str = "", **parameters: object) -> None:
+        """Nothing is recorded."""
+
+    def draft(self, event: EventType, source: str, distribution: str, parameters: Mapping[str, object]) -> None:
+        """Nothing is drafted."""
+
+    async def append(self, entry: Any) -> None:
+        """Nothing is written."""
+
+
+def prepare(home: Path, document: Document, passwords: dict[str, str]) -> list[str]:
+    """Make one home ready for its first start; answers the checkouts that were signed.
+
+    Only editable distributions of this very repository are signed, with the key of this machine.
+    """
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
+    replace_atomically(home / "initial.json", json.dumps(document, indent=2).encode())
+    box = SecretBox(home, home / "secrets.key")
+    for name, value in passwords.items():
+        box.set(name, value)
+    root = repository()
+    trust = TrustStore.load(home)
+    signatures = LocalSignatures(home, trust)
+    signed: list[str] = []
+    for candidate in discover():
+        if root is not None and candidate.source is not None and candidate.source.resolve().is_relative_to(root):
+            signatures.sign(candidate)
+            signed.append(candidate.name)
+    return signed
+
+
+async def describe_once(homes: list[Path]) -> None:
+    """Describe the plugins in the first home and give the others the result: it is keyed by their digests."""
+    first, *others = homes
+    trust = TrustStore.load(first)
+    services = Services(Hub(), NoEvents(), SecretBox(first, first / "secrets.key"))
+    catalogue = Catalogue(first, trust, LocalSignatures(first, trust), NoEvents())
+    Operation(first, catalogue, services, lambda _: True)
+    await catalogue.scan()
+    for home in others:
+        (home / "descriptions").mkdir(mode=0o700, exist_ok=True)
+        for path in (first / "descriptions").glob("*.json"):
+            replace_atomically(home / "descriptions" / path.name, path.read_bytes())
+
+
+def new_passwords() -> dict[str, dict[str, str]]:
+    """A password for each meter, known to it and to the gateway."""
+    meters = {f"meter-{number}": secrets.token_urlsafe(12) for number in (1, 2)}
+    homes = {name: {"meter-password": password} for name, password in meters.items()}
+    homes["gateway"] = {f"{name}-password": password for name, password in meters.items()}
+    return homes
