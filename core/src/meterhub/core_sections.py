@@ -15,7 +15,8 @@ class WorkersConfig(Config):
         [],
         title="Placement",
         description="Each row names plugins (such as meterhub-dlms) that share one worker process on a small box. "
-        "Plugins of different publishers or with different capabilities never share one.",
+        "They then share what any of them was granted. Plugins of different publishers never share one, nor "
+        "synthesizers with others.",
     )
 
     @field_validator("placement")

@@ -198,7 +198,7 @@ class Operation:
             return one == other
         if {one, other} & ALONE and one != other:
             return False
-        return a.publisher == b.publisher and _sandbox_level(a) == _sandbox_level(b)
+        return a.publisher == b.publisher and _only_computes(a) == _only_computes(b)
 
     def prepare(self, spec: WorkerSpec) -> Launch:
         """Verify the plugins of a worker once more and write its launch frame."""
@@ -243,9 +243,10 @@ ALONE = frozenset({"meterhub-dlms-explain", "meterhub-iec104-client"})
 """Plugins whose licences do not go together with others in one program (see docs/explanation/licences.md)."""
 
 
-def _sandbox_level(plugin: Installed) -> frozenset[str]:
-    assert plugin.manifest is not None
-    return frozenset(c for c in plugin.manifest.capabilities if not c.startswith("points."))
+def _only_computes(plugin: Installed) -> bool:
+    """True for a plugin of synthesizers alone: its worker touches nothing, and shares with nothing that does."""
+    services = plugin.description.services if plugin.description else []
+    return bool(services) and all(service.kind == "synthesizer" for service in services)
 
 
 def _serial_devices() -> list[str]:

@@ -14,6 +14,7 @@ from meterhub_dlms.client.settings import DlmsClientConfig, Mapping, Meter
 from meterhub_dlms.client.values import ScalerUnit, ValueMismatch, scaler_unit, to_data, to_value
 from meterhub_dlms.codec import axdr, ln
 from meterhub_dlms.codec.axdr import Data
+from meterhub_dlms.server.settings import DlmsServerConfig
 from pydantic import ValidationError
 
 METER = Meter(label="m", host="h", mappings=[])
@@ -128,6 +129,27 @@ def test_scaler_and_unit_are_a_structure_of_two():
             scaler_unit(bad)
 
 
+SERVED = {"logical_name": "1-1:1.8.0*255", "point": "a/e"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"clients": [{"address": 1}, {"address": 1}]}, "client address 1"),
+        ({"clients": [{"authentication": "password"}]}, "no secret"),
+        ({"objects": [SERVED, SERVED]}, "1-1:1.8.0"),
+        ({"objects": [{**SERVED, "logical_name": "0-0:1.0.0*255"}]}, "already"),
+        ({"objects": [{**SERVED, "unit": "parsec"}]}, "parsec"),
+        ({"objects": [{**SERVED, "class_id": 1, "scaler": 1}]}, "class 1"),
+        ({"objects": [{**SERVED, "data_type": "boolean", "scaler": 1}]}, "scaled"),
+        ({"device_name": "with space"}, "device_name"),
+    ],
+)
+def test_bad_settings_of_the_server_are_named(settings, said):
+    with pytest.raises(ValidationError, match=said):
+        DlmsServerConfig.model_validate(settings)
+
+
 ROW = {"label": "e", "logical_name": "1-1:1.8.0*255"}
 
 
@@ -162,14 +184,3 @@ def test_points_are_a_function_of_the_settings():
     assert (energy.unit, energy.source, energy.stale_after, energy.writable) == ("Wh", "1-1:1.8.0*255", 30, False)
     assert (points["a/s"].stale_after, points["a/s"].type, points["a/s"].writable) == (259_200, "str", True)
     assert points["b/e"].stale_after == 7
-
-
-def _fields(model):
-    for info in model.model_fields.values():
-        yield info
-    for inner in (Meter, Mapping):
-        yield from inner.model_fields.values()
-
-
-def test_every_setting_has_a_title():
-    assert all(info.title for info in _fields(DlmsClientConfig))

@@ -92,7 +92,8 @@ class MeterPoller:
             while True:
                 self._proven |= await self._polling.turn(association)
         except asyncio.CancelledError:
-            await association.release()
+            if self._association is not None:
+                await association.release()
             raise
         finally:
             channel.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-_WRITTEN = re.compile(r"(\d+)[-.](\d+)[:.](\d+)\.(\d+)\.(\d+)[.*](\d+)")
+_WRITTEN = re.compile(r"(\d{1,3})[-.](\d{1,3})[:.](\d{1,3})\.(\d{1,3})\.(\d{1,3})[.*](\d{1,3})", re.ASCII)
 
 
 def parse(text: str) -> bytes:

@@ -116,7 +116,9 @@ class DlmsServerConfig(Config):
         "127.0.0.1", title="Address", description="Address to listen on; 0.0.0.0 for all interfaces.", max_length=253
     )
     port: TcpPort = field(4059, title="Port", description="TCP port to listen on.")
-    logical_device: int = field(1, title="Logical device address", ge=1, le=16383)
+    logical_device: int = field(
+        1, title="Logical device address", description="1 is the management logical device.", ge=1, le=16383
+    )
     device_name: str = field(
         "",
         title="Logical device name",
