@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import settings
 from meterhub_dlms.client.service import DlmsClient
 from meterhub_dlms.client.settings import DlmsClientConfig
 from meterhub_dlms.server.service import DlmsServer
 from meterhub_dlms.server.settings import DlmsServerConfig
 from meterhub_sdk.testing import FakeHub
+
+settings.register_profile("without deadline", deadline=None)
+settings.load_profile("without deadline")
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
@@ -60,9 +64,9 @@ def serve(meter_hub: FakeHub, port: int) -> Callable[..., contextlib.AbstractAsy
     """Runs a server on ``port`` with the settings given."""
 
     @contextlib.asynccontextmanager
-    async def run(**settings: Any) -> AsyncIterator[DlmsServer]:
-        settings.setdefault("clients", [{"address": 16}])
-        server = DlmsServer(meter_hub, DlmsServerConfig.model_validate({"port": port, **settings}))
+    async def run(**given: Any) -> AsyncIterator[DlmsServer]:
+        given.setdefault("clients", [{"address": 16}])
+        server = DlmsServer(meter_hub, DlmsServerConfig.model_validate({"port": port, **given}))
         async with meter_hub.running(server):
             async with asyncio.timeout(10):
                 while server.port is None:
@@ -78,10 +82,10 @@ def poll(hub: FakeHub, port: int) -> Callable[..., contextlib.AbstractAsyncConte
 
     @contextlib.asynccontextmanager
     async def run(
-        *mappings: dict[str, Any], meter: dict[str, Any] | None = None, **settings: Any
+        *mappings: dict[str, Any], meter: dict[str, Any] | None = None, **given: Any
     ) -> AsyncIterator[DlmsClient]:
         row = {"label": "m", "host": "127.0.0.1", "port": port, "timeout": 2, "mappings": mappings, **(meter or {})}
-        config = {"fast": 0.05, "normal": 0.1, "reconnect_delay": 0.1, "meters": [row], **settings}
+        config = {"fast": 0.05, "normal": 0.1, "reconnect_delay": 0.1, "meters": [row], **given}
         client = DlmsClient(hub, DlmsClientConfig.model_validate(config))
         async with hub.running(client):
             yield client

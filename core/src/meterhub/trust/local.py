@@ -10,9 +10,20 @@ from contextlib import suppress
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from joserfc import jws
+from joserfc.errors import JoseError
 from meterhub_sdk.layout import read_entry_points
 from meterhub_sdk.manifest import Manifest, ManifestError
-from meterhub_sdk.signing import KEY_LIMIT, TOKEN_LIMIT, fingerprint, key_pem, load_key, public_jwk, sign_manifest
+from meterhub_sdk.signing import (
+    KEY_LIMIT,
+    REGISTRY,
+    TOKEN_LIMIT,
+    fingerprint,
+    key_pem,
+    load_key,
+    public_jwk,
+    sign_manifest,
+)
 
 from meterhub.files import FileRefused, create_once, read_limited, read_private, replace_atomically
 from meterhub.trust.discover import Candidate
@@ -45,6 +56,14 @@ class LocalSignatures:
         (self._home / DIRECTORY).mkdir(mode=0o700, exist_ok=True)
         replace_atomically(self._path(manifest.name), token.encode())
         return manifest
+
+    def changed(self, candidate: Candidate) -> bool:
+        """Whether the checkout is no longer what was signed; ``Invalid`` or ``Modified`` when it cannot be."""
+        try:
+            signed = jws.extract_compact((self.token(candidate) or "").encode(), registry=REGISTRY).payload
+        except (JoseError, ValueError):
+            return True
+        return signed != checkout_manifest(candidate).encode()
 
     def token(self, candidate: Candidate) -> str | None:
         """The signature of a checkout, for :func:`~meterhub.trust.verify.verify_installed`; ``None`` without one."""

@@ -1,0 +1,1 @@
+"""``meterhub-sdk``: start, check, build and sign a plugin."""
