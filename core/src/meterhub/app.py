@@ -17,7 +17,6 @@ from meterhub_sdk import Clock, EventType, Refused
 
 from meterhub import __version__, core_events, systemd
 from meterhub.access.gate import Access
-from meterhub.access.principal import Principal
 from meterhub.config.configuration import Configuration
 from meterhub.config.document import read_exported
 from meterhub.config.editor import Editor
@@ -131,7 +130,7 @@ class Instance:
     def _build_tree(self) -> None:
         """The paths."""
         self.tree = Tree(self.access, self.events)
-        self.control = ControlSocket(self.home, self.tree, self.access)
+        self.control = ControlSocket(self.home, self.tree, self.access, self.events)
         self.services.interface = InterfaceRequests(self.access, self.tree)
         status = StatusNodes(self.identity, self.hub, self.services, self.operation, self)
         configuration = ConfigurationNodes(self.access, self.configuration, self.secrets)
@@ -276,10 +275,6 @@ class Instance:
         if isinstance(config, EventLogConfig):
             self.pruner.bounds = config.bounds
             self._spawn(self.receivers.apply(config), f"apply {name}")
-
-    def owner(self) -> Principal:
-        """The owner of the home."""
-        return self.access.control_principal()
 
 
 def _locked(home: Path) -> int:

@@ -12,6 +12,8 @@ from typing import Any
 from meterhub_sdk import Refused
 
 from meterhub.access.gate import Access
+from meterhub.core_events import BAD_PEER
+from meterhub.ports import EventRecorder
 from meterhub.resources import Tree
 from meterhub.wire import Connection, Handler
 
@@ -22,10 +24,11 @@ _CONNECTIONS = 16
 class ControlSocket:
     """Listens on ``<home>/control.sock`` (mode 0600) and checks who connects."""
 
-    def __init__(self, home: Path, tree: Tree, access: Access) -> None:
+    def __init__(self, home: Path, tree: Tree, access: Access, events: EventRecorder) -> None:
         self._path = home / NAME
         self._tree = tree
         self._access = access
+        self._events = events
         self._owner = home.stat().st_uid
         self._server: asyncio.Server | None = None
         self._connections: set[_ControlConnection] = set()
@@ -66,8 +69,11 @@ class ControlSocket:
         self._connections.add(connection)
 
     def ended(self, connection: _ControlConnection) -> None:
-        """A connection ended."""
+        """A connection ended; one that sent rubbish is an event."""
         self._connections.discard(connection)
+        closed = connection.closed
+        if closed.done() and (error := closed.exception()) is not None:
+            self._events.record_soon(BAD_PEER, source="control socket", reason=str(error))
 
 
 class _ControlConnection(Connection):

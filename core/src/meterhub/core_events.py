@@ -97,7 +97,7 @@ SERVICE_FAILED = EventType(
     name="service-failed",
     log=Log.FATAL,
     severity=Severity.ERROR,
-    text="{service} failed and is started again: {reason}",
+    text="{service} ({version}) failed and is started again: {reason}",
     help="Read meterhub logs for the traceback and tell the plugin's author.",
 )
 SERVICE_RETRYING = EventType(
@@ -203,6 +203,15 @@ QUEUE_OVERFLOW = EventType(
     severity=Severity.WARNING,
     text="The queue {queue} was full: {count} readings were dropped",
     help="Its follower reads too slowly or does not run; what was dropped is marked in its data.",
+)
+
+BAD_PEER = EventType(
+    number=352,
+    name="bad-peer",
+    log=Log.SECURITY,
+    severity=Severity.WARNING,
+    text="A connection to the control socket was closed: {reason}",
+    help="A program that may open the control socket does not speak its protocol; find out which one.",
 )
 
 ALL = tuple(value for value in globals().values() if isinstance(value, EventType))

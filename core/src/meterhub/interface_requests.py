@@ -21,6 +21,7 @@ class InterfaceRequest(msgspec.Struct, frozen=True, kw_only=True):
     body: Any = None
     credential: str | None = None
     source: str = ""
+    background: bool = False
 
 
 class _Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,7 +44,7 @@ class InterfaceRequests:
             raise Refused(f"the request is malformed: {error}") from error
         if (request.verb, request.path) == ("post", "/session/login"):
             return await self._login(request)
-        principal = self._access.resolve(request.credential, request.source)
+        principal = self._access.resolve(request.credential, request.source, touch=not request.background)
         if (request.verb, request.path) == ("post", "/session/logout"):
             await self._access.logout(request.credential or "")
             return None

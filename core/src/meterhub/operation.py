@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from meterhub.plugins import Catalogue, Installed
 from meterhub.process import Broken, WorkerProcess, start_worker
 from meterhub.services import Grants, Order, Services
 from meterhub.trust import TrustError
+from meterhub.upgrades import copy_before
 from meterhub.worker.launch import Launch, LaunchSandbox
 from meterhub.workers import Workers, WorkerSpec
 
@@ -41,6 +43,7 @@ class Operation:
         self._placement: list[list[str]] = []
         services.grants_of = self.grants
         services.event_of = catalogue.event
+        services.version_of = catalogue.version
         catalogue.describe = self.describe
 
     # -- checking -------------------------------------------------------------------------------
@@ -208,7 +211,12 @@ class Operation:
                 self._catalogue.verify(name)
             except TrustError as error:
                 raise Broken("trust", name, str(error)) from error
-            verified.append(self._catalogue.installed[name])
+            plugin = self._catalogue.installed[name]
+            try:
+                copy_before(self._directory(name), plugin.candidate.version)
+            except (OSError, sqlite3.Error) as error:
+                raise Broken("import", name, f"its data could not be copied before this version: {error}") from error
+            verified.append(plugin)
         capabilities = {c for plugin in verified if plugin.manifest for c in plugin.manifest.capabilities}
         return Launch(
             name=spec.name,

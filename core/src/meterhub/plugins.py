@@ -114,6 +114,11 @@ class Catalogue:
         name = service.partition("@")[0]
         return next(((plugin, offered) for plugin, offered in self.offers() if offered.name == name), None)
 
+    def version(self, distribution: str) -> str:
+        """The version of an installed plugin."""
+        plugin = self.installed.get(distribution)
+        return plugin.candidate.version if plugin else "not installed"
+
     def event(self, distribution: str, name: str) -> EventType | None:
         """An event type that a distribution declared."""
         plugin = self.installed.get(distribution)

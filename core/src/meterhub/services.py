@@ -80,6 +80,7 @@ class Services:
         self.protests = 0
         self.grants_of: Callable[[str], Grants] = lambda _: Grants(read=PatternSet(()), write=PatternSet(()))
         self.event_of: Callable[[str, str], EventType | None] = lambda _d, _n: None
+        self.version_of: Callable[[str], str] = lambda _: "unknown"
         self.interface: Interface | None = None
         self._events = events
         self._secrets = secrets
@@ -172,7 +173,8 @@ class Services:
         self.hub.lost(name)
         if known.trouble != detail:
             known.trouble = detail
-            await self._events.record(event, source=name, service=name, reason=detail)
+            version = self.version_of(known.distribution)
+            await self._events.record(event, source=name, service=name, version=version, reason=detail)
 
     def _recovered(self, known: ServiceState, since: float) -> None:
         if known.trouble and known.state == "running" and known.since == since:

@@ -155,7 +155,7 @@ class Supervised:
             session.end()
             self.process = None
             await asyncio.shield(process.stop())
-        reason = self._replaced or f"it ended with status {process.process.returncode}"
+        reason = self._replaced or _end(process)
         self._say("restarting", reason)
         await self._reports.worker_lost(self.spec.name, reason, list(process.last_words))
 
@@ -199,6 +199,17 @@ class Supervised:
         self.status.detail = detail
         self.status.pid = pid
         self.status.since = time.time()
+
+
+def _end(process: WorkerProcess) -> str:
+    """Why a worker ended by itself."""
+    closed = process.connection.closed
+    if closed.done() and not closed.cancelled() and (error := closed.exception()) is not None:
+        return f"{error} and was cut off"
+    status = process.process.returncode
+    return (
+        f"it was killed by signal {-status}" if status is not None and status < 0 else f"it ended with status {status}"
+    )
 
 
 Starter = Callable[[WorkerSpec], Supervised]

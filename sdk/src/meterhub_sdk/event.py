@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -52,9 +53,8 @@ class EventType:
 
     def sentence(self, parameters: dict[str, object]) -> str:
         """The text with its parameters; a missing one stays visible as ``{name}``."""
-        return self.text.format_map(_Shown(parameters))
+        return _FIELD.sub(lambda found: str(parameters.get(found[1], found[0])), self.text)
 
 
-class _Shown(dict[str, object]):
-    def __missing__(self, key: str) -> str:
-        return "{" + key + "}"
+# str.format would follow attributes and pad to any width: a text is not to be trusted that far.
+_FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")

@@ -120,12 +120,20 @@ class Interface(Protocol):
     """
 
     async def request(
-        self, verb: str, path: str, body: Any = None, *, credential: str | None = None, source: str = ""
+        self,
+        verb: str,
+        path: str,
+        body: Any = None,
+        *,
+        credential: str | None = None,
+        source: str = "",
+        background: bool = False,
     ) -> Any:
-        """Do ``get``, ``put`` or ``post`` on a path such as ``/status/dlms-client``; answers its JSON.
+        """Do ``get``, ``put``, ``delete`` or ``post`` on a path such as ``/status/dlms-client``; answers its JSON.
 
-        ``source`` is the peer's address (for login supervision and the audit log). ``Refused``
-        with a sentence for the user when it may not be or cannot be.
+        ``source`` is the peer's address (for login supervision and the audit log). ``background``
+        is for what a page asks by itself: it does not keep the session alive. ``Refused`` with a
+        sentence for the user when it may not be or cannot be.
         """
         ...
 

@@ -6,7 +6,7 @@ import operator
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum, IntFlag
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from meterhub_sdk.errors import UnitMismatch
@@ -53,11 +53,11 @@ class Reading(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """
 
     value: bool | int | float | str | None
-    time: int
-    quality: int = 0
+    time: Annotated[int, msgspec.Meta(ge=-(2**63), lt=2**63)]
+    quality: Annotated[int, msgspec.Meta(ge=0, le=3)] = 0
     unit: str = ""
-    flags: int = 0
-    clock: int = 0
+    flags: Annotated[int, msgspec.Meta(ge=0, le=3)] = 0
+    clock: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0
 
     @classmethod
     def at(cls, when: datetime, value: Value, unit: str = "", **more: int) -> Reading:

@@ -100,9 +100,17 @@ class ServiceInterface:
         self._service = service
 
     async def request(
-        self, verb: str, path: str, body: Any = None, *, credential: str | None = None, source: str = ""
+        self,
+        verb: str,
+        path: str,
+        body: Any = None,
+        *,
+        credential: str | None = None,
+        source: str = "",
+        background: bool = False,
     ) -> Any:
         message = {"verb": verb, "path": path, "body": body, "credential": credential, "source": source}
+        message["background"] = background
         return await self._link.connection.request("tree", {"service": self._service, **message}, 310.0)
 
 

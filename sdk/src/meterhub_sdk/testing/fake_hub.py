@@ -220,7 +220,14 @@ class FakeHub:
             self._subscriptions.remove(subscription)
 
     async def request(
-        self, verb: str, path: str, body: Any = None, *, credential: str | None = None, source: str = ""
+        self,
+        verb: str,
+        path: str,
+        body: Any = None,
+        *,
+        credential: str | None = None,
+        source: str = "",
+        background: bool = False,
     ) -> Any:
         raise Refused(f"{path} is not there: a fake hub has no tree of paths")
 
