@@ -53,7 +53,7 @@ class Reading(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """
 
     value: bool | int | float | str | None
-    time: Annotated[int, msgspec.Meta(ge=-(2**63), lt=2**63)]
+    time: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
     quality: Annotated[int, msgspec.Meta(ge=0, le=3)] = 0
     unit: str = ""
     flags: Annotated[int, msgspec.Meta(ge=0, le=3)] = 0
