@@ -10,7 +10,7 @@ from meterhub_sdk.point import PatternSet
 
 from meterhub.hub import LatestSubscription, Queue
 from meterhub.process import WorkerProcess
-from meterhub.wire import Acknowledge, Connection, Handler, Message, Names, Publish, Updates
+from meterhub.wire import Acknowledge, Connection, Handler, Message, Names, Publish, Updates, checked_rows
 from meterhub.workers import WorkerSpec
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ class WorkerSession:
     def _receive(self, message: Message) -> None:
         if isinstance(message, Publish):
             try:
-                self._hub.publish(self._owned, message.batch, history=message.history)
+                self._hub.publish(self._owned, checked_rows(message.batch), history=message.history)
             except Refused as error:
                 self._services.protest(self.spec.name, str(error))
         elif isinstance(message, Acknowledge):

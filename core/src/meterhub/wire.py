@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
+from meterhub_sdk import Reading
 from meterhub_sdk.errors import ConfigError, MeterhubError, NotDone, NotReady, Refused
 
 FRAME_LIMIT = 1 << 20
@@ -21,10 +22,10 @@ _FLUSH_AT = 1 << 16
 
 
 class Publish(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
-    """Worker to core: readings of one service, by point number."""
+    """Worker to core: readings by point number, to be taken apart with :func:`checked_rows`."""
 
     history: bool
-    batch: list[tuple[int, msgspec.Raw]]
+    batch: msgspec.Raw
 
 
 class Updates(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
@@ -90,6 +91,10 @@ _HANDLED_AT_ONCE = 1000
 _log = logging.getLogger(__name__)
 
 
+_rows = msgspec.msgpack.Decoder(list[tuple[int, msgspec.Raw]]).decode
+_readings = msgspec.msgpack.Decoder(list[tuple[int, Reading]]).decode
+
+
 class FrameError(MeterhubError):
     """The other side sent what is no frame of this protocol; the connection is of no more use."""
 
@@ -109,6 +114,16 @@ def unpack(raw: msgspec.Raw | bytes, type: Any = Any) -> Any:
         return msgspec.msgpack.decode(raw, type=type)
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise FrameError(f"a message does not fit its kind: {error}") from error
+
+
+def checked_rows(batch: msgspec.Raw) -> list[tuple[int, msgspec.Raw]]:
+    """The rows of a :class:`Publish`, each still encoded but known to be a reading.
+
+    Other workers decode them: one that is none would end their connections instead of its sender's.
+    ``msgspec.ValidationError`` for a batch that holds anything else.
+    """
+    _readings(batch)
+    return _rows(batch)
 
 
 class Connection(asyncio.Protocol):

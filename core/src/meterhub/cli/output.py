@@ -13,6 +13,9 @@ from rich.table import Table
 from rich.text import Text
 
 _LONGEST = 120
+_LIST = 4
+_TIMES = frozenset({"since", "time", "expires", "created", "last_used", "editing_since", "installed"})
+_SECONDS = 1e12
 console = Console(highlight=False)
 errors = Console(stderr=True, highlight=False)
 
@@ -34,7 +37,7 @@ def _show_object(answer: dict[str, Any]) -> None:
     if plain:
         grid = Table.grid(padding=(0, 2))
         for key, value in plain.items():
-            grid.add_row(Text(key.replace("_", " "), style="dim"), Text(cell(value)))
+            grid.add_row(Text(key.replace("_", " "), style="dim"), Text(cell(value, key)))
         console.print(grid)
     for key, value in answer.items():
         if _is_rows(value):
@@ -52,14 +55,20 @@ def rows_table(rows: Sequence[dict[str, Any]], title: str | None = None) -> Tabl
     for column in columns:
         table.add_column(column.replace("_", " "), overflow="fold")
     for row in rows:
-        table.add_row(*(Text(cell(row.get(column))) for column in columns))
+        table.add_row(*(Text(cell(row.get(column), column)) for column in columns))
     return table
 
 
-def cell(value: Any) -> str:
-    """One value in a table."""
+def cell(value: Any, name: str = "") -> str:
+    """One value in a table; ``name`` is its column's, which tells times and sizes from other numbers."""
     if value is None:
         return "-"
+    if name in _TIMES and isinstance(value, int | float):
+        return when(int(value * 1e9) if value < _SECONDS else int(value)) if value else "-"
+    if name == "memory" and isinstance(value, int):
+        return f"{value / (1 << 20):.0f} MiB"
+    if isinstance(value, list) and len(value) > _LIST:
+        return f"{len(value)} (see --json)"
     if isinstance(value, float):
         return f"{value:.10g}"
     if isinstance(value, list) and all(isinstance(item, str | int | float) for item in value):
