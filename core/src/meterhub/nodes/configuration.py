@@ -177,7 +177,13 @@ class ConfigurationNodes:
             if arguments.passphrase is None:
                 raise Refused("the file holds encrypted secrets; give the passphrase it was exported with")
             await asyncio.to_thread(self._secrets.import_, exported.secrets, arguments.passphrase)
-        return {**_saved(errors), "written_by": exported.written_by}
+        draft = self._configuration.editor.held_by(who.name)
+        migrated = [
+            f"{service}: settings of version {version} are now version {draft.versions[service]}"
+            for service, version in exported.versions.items()
+            if not errors and draft.versions.get(service, version) > version
+        ]
+        return {**_saved(errors), "written_by": exported.written_by, "migrated": migrated}
 
     async def _defaults(self, who: Principal, _: Any) -> Any:
         return _saved(await self._configuration.replace(who.name, {}, {}))
