@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import fcntl
 import gc
 import os
 import signal
@@ -50,6 +49,7 @@ from meterhub.secret_box import SecretBox
 from meterhub.services import Services
 from meterhub.session import WorkerSession
 from meterhub.starts import Starts
+from meterhub.stopped import locked
 from meterhub.store import Store
 from meterhub.supervision_reports import SupervisionReports
 from meterhub.trust import LocalSignatures, TrustStore
@@ -60,10 +60,6 @@ _INITIAL_LIMIT = 1 << 20
 _CALM_AFTER = 600.0
 
 
-class AlreadyRunning(Refused):
-    """Another core has this home."""
-
-
 class Instance:
     """One core over one home. The rooms are built here and know each other only through narrow protocols."""
 
@@ -71,7 +67,8 @@ class Instance:
         os.umask(0o077)
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.home = home
-        self._lock = _locked(home)
+        self._lock = contextlib.ExitStack()
+        self._lock.enter_context(locked(home))
         self.state = "starting"
         self.started = time.monotonic()
         self.starts = Starts(home)
@@ -189,7 +186,7 @@ class Instance:
         await self.events.close()
         self.store.close()
         self.starts.end()
-        os.close(self._lock)
+        self._lock.close()
 
     async def plugins_changed(self) -> None:
         """Look for plugins again and run what can run."""
@@ -275,16 +272,6 @@ class Instance:
         if isinstance(config, EventLogConfig):
             self.pruner.bounds = config.bounds
             self._spawn(self.receivers.apply(config), f"apply {name}")
-
-
-def _locked(home: Path) -> int:
-    descriptor = os.open(home / "core.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        os.close(descriptor)
-        raise AlreadyRunning(f"another core runs in {home}; stop it first, or give another --home") from error
-    return descriptor
 
 
 async def run_until_told(instance: Instance, initial: Path | None, ready: Callable[[], None]) -> None:

@@ -178,7 +178,7 @@ REQUEST_REFUSED = EventType(
     log=Log.SECURITY,
     severity=Severity.WARNING,
     text="{user} was refused {verb} {path}: {reason}",
-    help="Give the role the right, or ask why it was tried.",
+    help="Nothing changed. The reason says what would do.",
 )
 REQUEST_DONE = EventType(
     number=351,
@@ -212,6 +212,15 @@ BAD_PEER = EventType(
     severity=Severity.WARNING,
     text="A connection to the control socket was closed: {reason}",
     help="A program that may open the control socket does not speak its protocol; find out which one.",
+)
+
+RESTORED_FROM_BACKUP = EventType(
+    number=370,
+    name="restored-from-backup",
+    log=Log.SYSTEM,
+    severity=Severity.WARNING,
+    text="Restored from the backup of {backup}, made by version {version}; this is restore number {count}",
+    help="What happened after the backup was made is in the old home, which the restore left beside the new one.",
 )
 
 ALL = tuple(value for value in globals().values() if isinstance(value, EventType))

@@ -9,40 +9,18 @@ counted exactly (``every``).
 from __future__ import annotations
 
 import asyncio
-import itertools
 import time
-from collections import deque
 from collections.abc import Callable, Collection, Iterable
-from typing import Protocol
 
 import msgspec
 from meterhub_sdk import Point, Quality, Reading, Refused
 from meterhub_sdk.point import PatternSet, check_name, is_pattern
 
-QUEUE_LENGTH = 20_000
-_SENT_AT_ONCE = 1_000
-_IN_FLIGHT = 5_000
+from meterhub.following import Channel, LatestSubscription, Queue
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Reading)
 _MISSING = msgspec.Raw(_encoder.encode(Reading.missing()))
-
-
-class Channel(Protocol):
-    """Where a subscription delivers to: one connection to a worker or a command line."""
-
-    @property
-    def congested(self) -> bool:
-        """True while the other side does not read fast enough."""
-        ...
-
-    def updates(self, number: int, sequence: int, missed: int, batch: list[tuple[int, msgspec.Raw]]) -> None:
-        """Deliver readings of subscription ``number``."""
-        ...
-
-    def names(self, number: int, names: list[tuple[int, str]]) -> None:
-        """Tell the numbers of points that the subscription matches."""
-        ...
 
 
 class PointState:
@@ -65,86 +43,6 @@ class PointState:
         return _decoder.decode(self.raw)
 
 
-class LatestSubscription:
-    """Follows the newest state: what changed waits in ``dirty``, once per point."""
-
-    def __init__(self, hub: Hub, number: int, names: tuple[str, ...], channel: Channel) -> None:
-        self.hub = hub
-        self.number = number
-        self.wanted = PatternSet(names)
-        self.channel = channel
-        self.dirty: dict[int, msgspec.Raw] = {}
-
-    def pump(self) -> None:
-        """Deliver what changed, unless the other side is still busy with what it has."""
-        if self.dirty and not self.channel.congested:
-            batch = list(self.dirty.items())
-            self.dirty.clear()
-            self.hub.delivered += len(batch)
-            self.channel.updates(self.number, 0, 0, batch)
-
-
-class Queue:
-    """A named ``every`` queue: kept while its worker restarts, released by acknowledgement."""
-
-    def __init__(self, hub: Hub, name: str, wanted: PatternSet, length: int = QUEUE_LENGTH) -> None:
-        self.hub = hub
-        self.name = name
-        self.wanted = wanted
-        self.length = length
-        self.items: deque[tuple[int, msgspec.Raw]] = deque()
-        self.first = 1  # sequence of items[0]
-        self.sent = 0  # sequence of the last one delivered
-        self.acknowledged = 0
-        self.dropped = 0
-        self._told = 0
-        self.number = 0
-        self.channel: Channel | None = None
-        self.known: set[int] = set()
-
-    def append(self, number: int, raw: msgspec.Raw) -> None:
-        """Take a reading; when full, the oldest one goes and is counted."""
-        if len(self.items) >= self.length:
-            self.items.popleft()
-            self.first += 1
-            self.dropped += 1
-        self.items.append((number, raw))
-
-    def pump(self) -> None:
-        """Deliver what was not delivered yet, with the exact gap before it."""
-        channel = self.channel
-        while channel is not None and not channel.congested:
-            start = max(self.sent + 1, self.first)
-            end = min(self.first + len(self.items), start + _SENT_AT_ONCE, self.acknowledged + _IN_FLIGHT)
-            if end <= start:
-                return
-            missed = start - self.sent - 1
-            offset = start - self.first
-            batch = list(itertools.islice(self.items, offset, offset + end - start))
-            self.sent = end - 1
-            self.hub.delivered += len(batch)
-            channel.updates(self.number, self.sent, missed, batch)
-
-    def acknowledge(self, sequence: int) -> None:
-        """Forget everything up to ``sequence``."""
-        self.acknowledged = max(self.acknowledged, min(sequence, self.sent))
-        while self.items and self.first <= self.acknowledged:
-            self.items.popleft()
-            self.first += 1
-        self.pump()
-
-    def untold_drops(self) -> int:
-        """How many readings were dropped since this was last asked."""
-        count, self._told = self.dropped - self._told, self.dropped
-        return count
-
-    def attach(self, number: int, channel: Channel) -> None:
-        """Go on with another connection, after the last reading that was acknowledged."""
-        self.number = number
-        self.channel = channel
-        self.sent = self.acknowledged
-
-
 class Hub:
     """See the module. ``clock`` is monotonic seconds; staleness counts from arrival by it."""
 
@@ -165,21 +63,19 @@ class Hub:
     def declare(self, service: str, points: Iterable[Point], *, only: bool = False) -> list[tuple[int, str, str]]:
         """Make points exist with quality invalid; answers number, relative name and type of each.
 
-        Declaring one again changes what it is and keeps its reading. With ``only``, the service's
-        other points go. ``Refused`` for a bad name.
+        Declaring one again changes what it is and keeps its reading, unless its type changed. With
+        ``only``, the service's other points go. ``Refused`` for a bad name: then nothing changes.
         """
         points = list(points)
+        names = [_checked(f"{service}/{point.name}") for point in points]
         if only:
-            kept = {f"{service}/{point.name}" for point in points}
+            kept = set(names)
             self._forget(service, [s for s in self._of(service) if s.name not in kept])
         answer: list[tuple[int, str, str]] = []
         owned = self._owned.setdefault(service, set())
-        for point in points:
-            try:
-                state = self._state(check_name(f"{service}/{point.name}"))
-            except ValueError as error:
-                raise Refused(str(error)) from error
-            fresh = state.point is None
+        for name, point in zip(names, points, strict=True):
+            state = self._state(name)
+            fresh = state.point is None or state.point.type != point.type
             state.point = point
             owned.add(state.number)
             answer.append((state.number, point.name, point.type))
@@ -200,6 +96,8 @@ class Hub:
         for state in states:
             self._owned[service].discard(state.number)
             state.point = None
+            state.arrived = 0.0
+            state.stale = False
             self._set(state, bytes(_MISSING))
         self._schedule()
 
@@ -221,7 +119,7 @@ class Hub:
         states = self.by_number
         now = self.clock()
         for number, _ in batch:
-            if number not in owned:
+            if number not in owned or states[number].point is None:
                 raise Refused(f"point number {number} is none of the publisher's own")
         self.published += len(batch)
         woken = self._woken
@@ -266,13 +164,11 @@ class Hub:
                     state.latest.remove(subscription)
 
     def follow_every(self, name: str, number: int, names: tuple[str, ...], channel: Channel) -> Queue:
-        """Take up the queue ``name``, or make it; other names than before start it afresh."""
+        """Take up the queue ``name``, or make it; with other names than before, what waited is counted as dropped."""
         queue = self.queues.get(name)
-        if queue is not None and queue.wanted.patterns != names:
+        if queue is None or queue.wanted.patterns != names:
             self.drop_queue(name)
-            queue = None
-        if queue is None:
-            queue = self.queues[name] = Queue(self, name, PatternSet(names))
+            queue = self.queues[name] = Queue(self, name, PatternSet(names), queue)
             for state in self.by_number:
                 if state.name in queue.wanted:
                     state.every.append(queue)
@@ -367,3 +263,10 @@ class Hub:
         self._woken.clear()
         for follower in woken:
             follower.pump()
+
+
+def _checked(name: str) -> str:
+    try:
+        return check_name(name)
+    except ValueError as error:
+        raise Refused(str(error)) from error

@@ -102,5 +102,6 @@ def _pip(*arguments: str) -> None:
         timeout=600,
     )
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
-        raise Refused(f"pip {arguments[0]} failed: {lines[-1] if lines else 'it said nothing'}")
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        told = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR:")] or lines[-1:]
+        raise Refused(f"pip {arguments[0]} failed: {told[0] if told else 'it said nothing'}")

@@ -98,6 +98,18 @@ async def start_worker(launch: Launch, handlers: dict[str, Handler], log: Path) 
         start_new_session=True,
     )
     theirs.close()
+    try:
+        return await _connected(process, ours, launch, handlers, log)
+    except BaseException:
+        process.kill()
+        process.wait()
+        ours.close()
+        raise
+
+
+async def _connected(
+    process: subprocess.Popen[bytes], ours: socket.socket, launch: Launch, handlers: dict[str, Handler], log: Path
+) -> WorkerProcess:
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         send_launch(ours, launch)
     ours.setblocking(False)
@@ -161,6 +173,10 @@ class _LogLines(asyncio.Protocol):
         self._worker.last_words.extend(line for line in taken if line)
         with contextlib.suppress(OSError):  # a full disk must not stop the core from reading
             self._write(taken)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        if self._rest:
+            self.data_received(b"\n")
 
     def _allowed(self) -> bool:
         second = int(asyncio.get_running_loop().time())

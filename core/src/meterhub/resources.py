@@ -12,18 +12,18 @@ from typing import Any, Literal
 
 import msgspec
 from meterhub_sdk import Config, MeterhubError, Refused
-from meterhub_sdk.checking import validate
+from meterhub_sdk.checking import Fault, validate
 
-from meterhub.access.errors import AccessRefused
 from meterhub.access.gate import Access
 from meterhub.access.principal import Principal
-from meterhub.core_events import REQUEST_DONE
+from meterhub.core_events import REQUEST_DONE, REQUEST_REFUSED
 from meterhub.ports import EventRecorder
 
 Verb = Literal["get", "put", "delete", "post"]
 Action = Callable[[Principal, Any], Awaitable[Any]]
 _RIGHTS = {"get": "read", "put": "write", "delete": "write"}
-_QUIET = ("/command/event-log/", "/command/configuration/check", "/command/configuration/diff")
+_QUIET = ("/command/event-log/", "/command/configuration/check", "/command/configuration/diff", "/data/")
+_TOLD_BY_ITS_ROOM = ("/command/points/write", "/command/licences/install")
 
 
 class NotFound(Refused):
@@ -75,18 +75,30 @@ class Tree:
                 raise NotFound(f"{path} has no {verb[:10]}; it has {' and '.join(sorted(known))}")
             raise NotFound(f"there is no path {path[:200]}")
         await self._access.require(principal, path, self._right(path, verb))
-        arguments = self._arguments(node, body)
+        loud = verb != "get" and not path.startswith(_QUIET)
         try:
-            answer = await node.action(principal, arguments)
-        except (AccessRefused, MeterhubError):
+            answer = await node.action(principal, self._arguments(node, body))
+        except MeterhubError as error:
+            self._tell_refused(loud, principal, verb, path, str(error))
             raise
         except OSError as error:
-            raise Refused(f"{path} could not be done: {error.strerror or error}") from error
-        if verb != "get" and not path.startswith(_QUIET) and not path.startswith("/data/"):
+            refused = Refused(f"{path} could not be done: {error.strerror or error}")
+            self._tell_refused(loud, principal, verb, path, str(refused))
+            raise refused from error
+        if faults := _faults(answer):
+            self._tell_refused(loud, principal, verb, path, "; ".join(faults))
+        elif loud:
             await self._events.record(
                 REQUEST_DONE, source="resources", user=principal.name, verb=verb, path=path, via=principal.via
             )
         return msgspec.to_builtins(answer, enc_hook=_plain, str_keys=True)
+
+    def _tell_refused(self, loud: bool, principal: Principal, verb: str, path: str, reason: str) -> None:
+        """Nothing changed, so the answer does not wait for the event, which a full disk may keep from being written."""
+        if loud and path not in _TOLD_BY_ITS_ROOM:
+            self._events.record_soon(
+                REQUEST_REFUSED, source="resources", user=principal.name, verb=verb, path=path, reason=reason
+            )
 
     def _right(self, path: str, verb: str) -> str:
         return "run" if path.startswith("/command/") else _RIGHTS.get(verb, "read")
@@ -100,6 +112,13 @@ class Tree:
         if checked is None:
             raise Refused("; ".join(fault.message for fault in faults))
         return checked
+
+
+def _faults(answer: Any) -> list[str]:
+    """Why settings were turned down; an answer that has such errors changed nothing."""
+    errors = answer.get("errors") if isinstance(answer, dict) else getattr(answer, "errors", None)
+    faults = [fault for fault in errors if isinstance(fault, Fault)] if isinstance(errors, list) else []
+    return [f"{'.'.join(map(str, fault.path))}: {fault.message}" for fault in faults]
 
 
 def _plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The configured services: where each runs, how it is doing, and the way of a write to its owner."""
+"""The configured services: where each runs, and how it is doing."""
 
 from __future__ import annotations
 
@@ -13,19 +13,16 @@ from meterhub_sdk import Clock, ConfigError, EventType, MeterhubError, NotDone, 
 from meterhub_sdk.point import PatternSet
 
 from meterhub.core_events import (
-    POINT_WRITTEN,
     PROTEST,
     SERVICE_FAILED,
     SERVICE_RECOVERED,
     SERVICE_RETRYING,
     SERVICE_WAITING,
-    WRITE_REFUSED,
 )
 from meterhub.hub import Hub
+from meterhub.point_writes import PointWrites
 from meterhub.ports import EventRecorder, SecretSource
 from meterhub.session import WorkerSession
-
-_VALUE_TYPES: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (float, int), "str": (str,)}
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):
@@ -82,8 +79,10 @@ class Services:
         self.event_of: Callable[[str, str], EventType | None] = lambda _d, _n: None
         self.version_of: Callable[[str], str] = lambda _: "unknown"
         self.interface: Interface | None = None
+        self.writes = PointWrites(self, events)
         self._events = events
         self._secrets = secrets
+        self._ordering = asyncio.Lock()
 
     # -- configuration --------------------------------------------------------------------------
 
@@ -92,7 +91,10 @@ class Services:
 
         Only services whose order changed are stopped and started. Answers their names.
         """
-        wanted = {order.name: order for order in orders}
+        async with self._ordering:
+            return await self._follow({order.name: order for order in orders}, between)
+
+    async def _follow(self, wanted: dict[str, Order], between: Callable[[], Awaitable[None]]) -> list[str]:
         changed = [name for name in {*self.orders, *wanted} if self.orders.get(name) != wanted.get(name)]
         await asyncio.gather(*(self._stop(name) for name in changed))
         for name in changed:
@@ -111,7 +113,7 @@ class Services:
         await between()
         for name in changed:
             if name in self.orders and self.orders[name].worker in alive:
-                await self._start(name)
+                await self._start_again(name)
         return changed
 
     def _fresh_state(self, order: Order) -> None:
@@ -120,34 +122,48 @@ class Services:
         )
 
     async def _stop(self, name: str) -> None:
-        order = self.orders.get(name)
-        session = self.sessions.get(order.worker) if order else None
-        if session is not None and session.live:
+        session = self.session_of(name)
+        if session is not None:
             try:
                 await session.stop_service(name)
             except MeterhubError as error:
                 self.protest(session.spec.name, f"{name} did not stop: {error}")
+                session.connection.close()  # its worker is replaced: two of the service must never run
         self.hub.lost(name)
 
-    async def _start(self, name: str) -> None:
-        session = self.sessions.get(self.orders[name].worker)
-        if session is not None and session.live:
+    async def _start_again(self, name: str) -> None:
+        session = self.session_of(name)
+        if session is not None:
+            try:
+                await self._start(session, name)
+            except NotDone as error:
+                await self.service_state(name, "failed", str(error))
+
+    async def _start(self, session: WorkerSession, name: str) -> None:
+        """Give the order to start; ``NotDone`` when the worker is lost, which is told by others."""
+        try:
             await session.start_service(name)
+        except NotDone:
+            raise
+        except MeterhubError as error:
+            await self.service_state(name, "failed", str(error))
 
     async def restart(self, name: str) -> None:
         """Stop and start one service; ``Refused`` when it is not configured."""
-        if name not in self.orders:
-            raise Refused(f"there is no running service {name!r}")
-        await self._stop(name)
-        await self._start(name)
+        async with self._ordering:
+            if name not in self.orders:
+                raise Refused(f"there is no running service {name!r}")
+            await self._stop(name)
+            await self._start_again(name)
 
     # -- what sessions tell ---------------------------------------------------------------------
 
     async def session_began(self, session: WorkerSession) -> None:
         """A worker is ready: start all services that belong to it."""
-        self.sessions[session.spec.name] = session
-        for name in [order.name for order in self.orders.values() if order.worker == session.spec.name]:
-            await session.start_service(name)
+        async with self._ordering:
+            self.sessions[session.spec.name] = session
+            for order in [order for order in self.orders.values() if order.worker == session.spec.name]:
+                await self._start(session, order.name)
 
     def session_ended(self, session: WorkerSession) -> None:
         """A worker is gone: the points of its services turn stale at once."""
@@ -231,57 +247,18 @@ class Services:
 
     async def write(self, name: str, value: Value, *, requester: str, reason: str, timeout: float) -> None:
         """Take a write to the owner of the point, past the guards; returns when the device did it."""
-        try:
-            async with asyncio.timeout(timeout):
-                session, service, relative = self._owner(name, value)
-                body = {"name": name, "value": value, "requester": requester, "reason": reason[:200]}
-                await self._ask_guards(name, body, timeout)
-                order = {**body, "name": relative, "service": service}
-                await session.connection.request("write", order, timeout)
-        except TimeoutError:
-            await self._tell_refused(name, value, requester, "no answer in time; the outcome is unknown")
-            raise NotDone(f"{name} did not answer within {timeout:g} s; whether it was written is unknown") from None
-        except MeterhubError as error:
-            await self._tell_refused(name, value, requester, str(error))
-            raise
-        await self._events.record(
-            POINT_WRITTEN, source=service, point=name, value=value, requester=requester, reason=reason[:200]
-        )
+        await self.writes.write(name, value, requester=requester, reason=reason, timeout=timeout)
 
-    async def _tell_refused(self, name: str, value: Value, requester: str, why: str) -> None:
-        await self._events.record(
-            WRITE_REFUSED, source=name.partition("/")[0], point=name, value=value, requester=requester, reason=why
-        )
-
-    def _owner(self, name: str, value: Value) -> tuple[WorkerSession, str, str]:
-        state = self.hub.points.get(name)
-        if state is None or state.point is None:
-            raise Refused(f"there is no point {name}")
-        if not state.point.writable:
-            raise Refused(f"{name} is read-only")
-        allowed = _VALUE_TYPES[state.point.type]
-        if type(value) not in allowed:
-            raise Refused(f"{name} takes {state.point.type}, not {value!r:.40}")
-        service, _, relative = name.partition("/")
-        session = self.sessions.get(self.orders[service].worker) if service in self.orders else None
-        if session is None or not session.live:
-            raise Refused(f"{service} is not running; {name} was not written")
-        return session, service, relative
-
-    async def _ask_guards(self, name: str, body: dict[str, Any], timeout: float) -> None:
-        guards = [session for session in self.sessions.values() if session.live and name in session.guards]
-        asked = (session.connection.request("check-write", body, timeout) for session in guards)
-        for answer in await asyncio.gather(*asked, return_exceptions=True):
-            if isinstance(answer, NotDone):
-                raise Refused(f"{name} was not written: a guard did not answer ({answer})")
-            if isinstance(answer, BaseException):
-                raise Refused(f"{name} was not written: {answer}")
+    def session_of(self, service: str) -> WorkerSession | None:
+        """The living session of the worker that a configured service runs in."""
+        order = self.orders.get(service)
+        session = self.sessions.get(order.worker) if order else None
+        return session if session is not None and session.live else None
 
     async def command(self, service: str, name: str, arguments: Any, timeout: float) -> Any:
         """Run a command of a running service."""
-        worker = self.worker_of(service)
-        session = self.sessions.get(worker) if worker else None
-        if session is None or not session.live:
+        session = self.session_of(service)
+        if session is None:
             raise Refused(f"{service} is not running; its commands wait until it is")
         body = {"service": service, "name": name, "arguments": arguments}
         return await session.connection.request("command", body, timeout)

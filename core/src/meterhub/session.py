@@ -6,12 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 from meterhub_sdk import Point, Refused
-from meterhub_sdk.point import PatternSet
+from meterhub_sdk.point import PatternSet, check_name
 
-from meterhub.hub import LatestSubscription, Queue
+from meterhub.following import LatestSubscription, Queue
 from meterhub.process import WorkerProcess
 from meterhub.wire import Acknowledge, Connection, Handler, Message, Names, Publish, Updates, checked_rows
 from meterhub.workers import WorkerSpec
+
+_SUBSCRIPTIONS = 1_000
+_QUEUES = 64
+_QUEUE_NAME = 64
 
 if TYPE_CHECKING:
     from meterhub.services import Services
@@ -108,7 +112,7 @@ class WorkerSession:
                 self._services.protest(self.spec.name, str(error))
         elif isinstance(message, Acknowledge):
             queue = self._subscriptions.get(message.subscription)
-            if isinstance(queue, Queue):
+            if isinstance(queue, Queue) and queue.number == message.subscription and queue.channel is self:
                 queue.acknowledge(message.sequence)
 
     # -- requests -------------------------------------------------------------------------------
@@ -121,23 +125,29 @@ class WorkerSession:
 
     async def _follow(self, body: dict[str, Any]) -> None:
         service = self._own(body["service"])
-        names = tuple(body["names"])
+        names = tuple(_pattern(name) for name in body["names"])
         granted = self._services.grants(service).read
         for name in names:
             if not granted.covers(name):
                 raise Refused(f"{service} may not read {name}: its manifest does not ask for points.read:{name}")
         number = int(body["number"])
+        if number in self._subscriptions or len(self._subscriptions) >= _SUBSCRIPTIONS:
+            raise Refused(f"{service} may not follow more: a worker has {_SUBSCRIPTIONS} subscriptions at most")
         if body["queue"] is None:
             self._subscriptions[number] = self._hub.follow_latest(number, names, self)
         else:
-            self._subscriptions[number] = self._hub.follow_every(f"{service}/{body['queue']}", number, names, self)
+            queue = f"{service}/{str(body['queue'])[:_QUEUE_NAME]}"
+            others = [name for name in self._hub.queues if name.startswith(f"{service}/") and name != queue]
+            if len(others) >= _QUEUES:
+                raise Refused(f"{service} may not have more than {_QUEUES} queues")
+            self._subscriptions[number] = self._hub.follow_every(queue, number, names, self)
 
     async def _unfollow(self, number: int) -> None:
         subscription = self._subscriptions.pop(number, None)
         if isinstance(subscription, LatestSubscription):
             self._hub.unfollow(subscription)
         elif isinstance(subscription, Queue):
-            subscription.channel = None
+            subscription.detach(number, self)
 
     async def _declare(self, body: dict[str, Any]) -> list[tuple[int, str, str]]:
         service = self._own(body["service"])
@@ -172,3 +182,10 @@ class WorkerSession:
 
     async def _status(self, body: dict[str, Any]) -> None:
         self._services.service_status(self._own(body["service"]), body["status"])
+
+
+def _pattern(name: object) -> str:
+    try:
+        return check_name(str(name), pattern=True)
+    except ValueError as error:
+        raise Refused(str(error)) from error

@@ -21,6 +21,8 @@ Work = Callable[[sqlite_utils.Database], T]
 _Job = tuple[Work[Any], "asyncio.Future[Any]", asyncio.AbstractEventLoop]
 
 GROUP = 200
+_NO_FAULT = frozenset({sqlite3.SQLITE_ERROR, sqlite3.SQLITE_CONSTRAINT, sqlite3.SQLITE_MISMATCH, sqlite3.SQLITE_TOOBIG})
+"""What a single job does wrong; any other code of SQLite is the disk's or the file's, and concerns them all."""
 
 
 class StoreError(MeterhubError):
@@ -39,11 +41,14 @@ class Store:
         self.path = path
         self._database = open_store(path, migrations)
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._closed = False
         self._thread = threading.Thread(target=self._work, name=f"store {path.name}", daemon=True)
         self._thread.start()
 
     async def write(self, work: Work[T]) -> T:
         """What ``work`` returned, once it is on disk; :class:`StoreError` when it cannot be."""
+        if self._closed:
+            raise StoreError(f"{self.path.name} is closed; nothing was written")
         loop = asyncio.get_running_loop()
         future: asyncio.Future[T] = loop.create_future()
         self._jobs.put((work, future, loop))
@@ -55,12 +60,13 @@ class Store:
 
     def read_now(self, work: Work[T]) -> T:
         """:meth:`read` for the time before an event loop runs."""
-        uri = f"file:{self.path}?mode=ro"
+        uri = f"{self.path.absolute().as_uri()}?mode=ro"
         with contextlib.closing(sqlite3.connect(uri, uri=True, isolation_level=None)) as connection:
             return work(sqlite_utils.Database(connection))
 
     def close(self) -> None:
         """Finish what was asked for and close the file."""
+        self._closed = True
         self._jobs.put(None)
         self._thread.join()
         self._database.conn.close()
@@ -105,14 +111,19 @@ class Store:
         database.execute("SAVEPOINT job")
         try:
             result = work(database)
-        except sqlite3.OperationalError:
-            raise
         except Exception as error:
+            if isinstance(error, sqlite3.Error) and _code(error) not in _NO_FAULT:
+                raise
             database.execute("ROLLBACK TO job")
             database.execute("RELEASE job")
             return None, error
         database.execute("RELEASE job")
         return result, None
+
+
+def _code(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; errors of Python's own binding, such as a wrong number of values, have none."""
+    return getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
 
 
 def _settle(future: asyncio.Future[Any], result: Any, failure: BaseException | None) -> None:

@@ -1,6 +1,6 @@
-"""Frames on the socket between the core and a worker or the command line.
+"""Messages on the socket between the core and a worker or the command line.
 
-A frame is a length (four bytes, big endian, at most 1 MiB) and a MessagePack array whose first
+Each travels in a frame of its own (:mod:`meterhub.frames`), as a MessagePack array whose first
 element is the kind of message. This is the one place that knows the encoding. Readings pass through
 the core as :class:`msgspec.Raw`: it looks inside only where it must.
 """
@@ -17,7 +17,8 @@ import msgspec
 from meterhub_sdk import Reading
 from meterhub_sdk.errors import ConfigError, MeterhubError, NotDone, NotReady, Refused
 
-FRAME_LIMIT = 1 << 20
+from meterhub.frames import FRAME_LIMIT, FrameError, Frames, header
+
 _FLUSH_AT = 1 << 16
 
 
@@ -87,16 +88,15 @@ _FAILURES: dict[str, type[Exception]] = {
     "config": ConfigError,
 }
 _HANDLED_AT_ONCE = 1000
+_UNREAD = 1 << 25  # bytes of answers and readings that wait for a side which goes on asking and reads nothing
+
+_UNREADABLE = (msgspec.DecodeError, msgspec.ValidationError, RecursionError)
 
 _log = logging.getLogger(__name__)
 
 
 _rows = msgspec.msgpack.Decoder(list[tuple[int, msgspec.Raw]]).decode
 _readings = msgspec.msgpack.Decoder(list[tuple[int, Reading]]).decode
-
-
-class FrameError(MeterhubError):
-    """The other side sent what is no frame of this protocol; the connection is of no more use."""
 
 
 class Disconnected(NotDone):
@@ -112,7 +112,7 @@ def unpack(raw: msgspec.Raw | bytes, type: Any = Any) -> Any:
     """A body decoded (and, with a ``type``, checked); :class:`FrameError` when it does not fit."""
     try:
         return msgspec.msgpack.decode(raw, type=type)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except _UNREADABLE as error:
         raise FrameError(f"a message does not fit its kind: {error}") from error
 
 
@@ -129,19 +129,20 @@ def checked_rows(batch: msgspec.Raw) -> list[tuple[int, msgspec.Raw]]:
 class Connection(asyncio.Protocol):
     """One end of the socket: sends messages, answers requests, hands over everything else.
 
-    ``handlers`` answers requests and notices by their method; ``on_message`` gets the readings. What
-    is sent within one turn of the event loop leaves in one system call.
+    ``handlers`` answers requests and notices by their method; ``on_message`` gets the readings, as ``decode``
+    makes them of a frame. What is sent within one turn of the event loop leaves in one system call.
     """
 
     def __init__(self, handlers: dict[str, Handler], label: str) -> None:
         self.label = label
         self.handlers = handlers
-        self.on_message: Callable[[Message], None] | None = None
+        self.decode: Callable[[bytes], Any] = _decoder.decode
+        self.on_message: Callable[[Any], None] | None = None
         self.on_writable: list[Callable[[], None]] = []
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
-        self._rest = b""
+        self._frames = Frames()
         self._out: list[bytes] = []
         self._out_size = 0
         self._paused = False
@@ -169,7 +170,7 @@ class Connection(asyncio.Protocol):
         if len(body) > FRAME_LIMIT:
             self._send_halves(message)
             return
-        self._out.append(len(body).to_bytes(4, "big"))
+        self._out.append(header(len(body)))
         self._out.append(body)
         if not self._out_size:
             self._loop.call_soon(self._flush)
@@ -179,16 +180,16 @@ class Connection(asyncio.Protocol):
 
     def _send_halves(self, message: Message) -> None:
         rows: list[Any] = getattr(message, "batch", None) or getattr(message, "names", None) or []
-        if len(rows) < 2 or isinstance(message, Publish):
-            raise FrameError(f"a message for {self.label} is larger than {FRAME_LIMIT} bytes; send less at once")
         middle = len(rows) // 2
-        if isinstance(message, Updates):
+        if middle and isinstance(message, Updates):
             first = message.sequence - (len(rows) - middle)
             self.send(Updates(message.subscription, first, message.missed, rows[:middle]))
             self.send(Updates(message.subscription, message.sequence, 0, rows[middle:]))
-        elif isinstance(message, Names):
+        elif middle and isinstance(message, Names):
             self.send(Names(message.subscription, rows[:middle]))
             self.send(Names(message.subscription, rows[middle:]))
+        else:
+            raise FrameError(f"a message for {self.label} is larger than {FRAME_LIMIT} bytes; send less at once")
 
     def _flush(self) -> None:
         if self._out and self._transport is not None:
@@ -243,23 +244,11 @@ class Connection(asyncio.Protocol):
         self._flush()
 
     def data_received(self, data: bytes) -> None:
-        if self._rest:
-            data = self._rest + data
-        position, end = 0, len(data)
         try:
-            while end - position >= 4:
-                length = int.from_bytes(data[position : position + 4], "big")
-                if length > FRAME_LIMIT:
-                    raise FrameError(f"a frame of {length} bytes from {self.label}; at most {FRAME_LIMIT} will do")
-                if end - position - 4 < length:
-                    break
-                position += 4
-                self._dispatch(_decoder.decode(data[position : position + length]))
-                position += length
-        except (FrameError, msgspec.DecodeError, msgspec.ValidationError) as error:
+            for frame in self._frames.feed(data):
+                self._dispatch(self.decode(frame))
+        except (FrameError, *_UNREADABLE) as error:
             self._break(error)
-            return
-        self._rest = data[position:]
 
     def _break(self, error: Exception) -> None:
         if not self.closed.done():
@@ -269,13 +258,15 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
 
     def _dispatch(self, message: Message) -> None:
-        if isinstance(message, Request | Notice):
+        if type(message) is Request or type(message) is Notice:  # isinstance costs as much as the decoding here
             if len(self._tasks) >= _HANDLED_AT_ONCE:
                 raise FrameError(f"{self.label} asked for {len(self._tasks)} things at once")
+            if self._paused and self._transport is not None and self._transport.get_write_buffer_size() > _UNREAD:
+                raise FrameError(f"{self.label} asks on and on and does not read the answers")
             task = self._loop.create_task(self._handle(message))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
-        elif isinstance(message, Reply):
+        elif type(message) is Reply:
             self._settle(message)
         elif self.on_message is not None:
             self.on_message(message)
@@ -312,6 +303,8 @@ class Connection(asyncio.Protocol):
             self.send(Reply(number, failure, pack(body)))
         except FrameError as error:
             self.send(Reply(number, "refused", pack(f"the answer is too large: {error}")))
+        except (TypeError, ValueError, OverflowError) as error:
+            self.send(Reply(number, "error", pack(f"the answer cannot be sent: {error}")))
 
     def pause_writing(self) -> None:
         self._paused = True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import Callable, Coroutine
 from pathlib import Path
@@ -14,7 +15,7 @@ import psutil
 from meterhub_sdk import NotDone
 
 from meterhub.process import Broken, WorkerProcess, start_worker
-from meterhub.wire import Handler
+from meterhub.wire import Disconnected, Handler
 from meterhub.worker.launch import Launch
 
 PING_EVERY = 5.0
@@ -23,6 +24,8 @@ FIRST_PAUSE = 0.2
 LONGEST_PAUSE = 60.0
 CALM_AFTER = 60.0
 _CPU_WINDOW = 60.0
+
+_log = logging.getLogger(__name__)
 
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -122,6 +125,10 @@ class Supervised:
                 await self._reports.worker_refused(self.spec.name, error.plugin, error.kind, str(error))
                 if error.kind == "trust":
                     return
+            except Exception as error:  # whatever a worker does, it must not end its own supervision
+                _log.exception("worker %s", self.spec.name)
+                self._say("restarting", str(error))
+                await self._reports.worker_lost(self.spec.name, f"{type(error).__name__}: {error}", [])
             finally:
                 self.settled.set()
             if asyncio.get_running_loop().time() - began > CALM_AFTER:
@@ -172,6 +179,9 @@ class Supervised:
             try:
                 await process.connection.request("ping", timeout=PING_WITHIN)
                 self._replaced = self._measure(usage)
+            except Disconnected:
+                await asyncio.wait([process.ended], timeout=1.0)
+                return
             except NotDone:
                 self._replaced = f"it did not answer for {PING_WITHIN:g} s and was replaced"
             except psutil.Error:

@@ -14,6 +14,9 @@ from meterhub_sdk.errors import UnitMismatch
 Value = bool | int | float | str | None
 """What a reading can hold; ``None`` only before the first value, with quality invalid."""
 
+TEXT_LENGTH = 4096
+UNIT_LENGTH = 64
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -52,10 +55,10 @@ class Reading(msgspec.Struct, frozen=True, gc=False, array_like=True):
     :class:`Clock`.
     """
 
-    value: bool | int | float | str | None
+    value: bool | int | float | Annotated[str, msgspec.Meta(max_length=TEXT_LENGTH)] | None
     time: Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
     quality: Annotated[int, msgspec.Meta(ge=0, le=3)] = 0
-    unit: str = ""
+    unit: Annotated[str, msgspec.Meta(max_length=UNIT_LENGTH)] = ""
     flags: Annotated[int, msgspec.Meta(ge=0, le=3)] = 0
     clock: Annotated[int, msgspec.Meta(ge=0, le=2)] = 0
 

@@ -19,14 +19,20 @@ def add_commands(commands: Any) -> None:
     config = group(commands, "config", "show, edit and apply the configuration")
     shown = command(config, "show", _show, "show the running configuration, or one service's settings")
     shown.add_argument("service", nargs="?", metavar="SERVICE")
-    command(config, "enter", _plain, "enter configuration mode: begin a draft, or go on with one's own").set_defaults(plain="enter")
+    command(config, "enter", _plain, "enter configuration mode: begin a draft, or go on with one's own").set_defaults(
+        plain="enter"
+    )
     command(config, "diff", _diff, "show what apply would change")
     command(config, "check", _check, "check the draft as a whole")
     apply = command(config, "apply", _apply, "make the draft the running configuration")
     add_apply_options(apply)
     command(config, "confirm", _plain, "keep the configuration that was applied last").set_defaults(plain="confirm")
-    command(config, "discard", _plain, "throw the draft away and leave configuration mode").set_defaults(plain="discard")
-    command(config, "cancel-other", _plain, "end somebody else's configuration mode; his draft is lost").set_defaults(plain="cancel-other")
+    command(config, "discard", _plain, "throw the draft away and leave configuration mode").set_defaults(
+        plain="discard"
+    )
+    command(config, "cancel-other", _plain, "end somebody else's configuration mode; his draft is lost").set_defaults(
+        plain="cancel-other"
+    )
     command(config, "history", _history, "list the revisions")
     revert = command(config, "revert", _revert, "make an older revision the draft")
     revert.add_argument("revision", type=int, metavar="N", help="its number in the history")

@@ -15,7 +15,7 @@ def add_commands(commands: Any) -> None:
     token = group(commands, "token", "manage API tokens")
     create = command(token, "create", _create, "make an API token of access_admin; it is shown this once")
     create.add_argument("label", metavar="LABEL", help="what it is for, such as SCADA")
-    create.add_argument("--roles", type=roles, required=True, help="what it may do, such as 'R4'")
+    create.add_argument("--roles", type=roles, required=True, help="some of the roles of access_admin, such as RA")
     create.add_argument("--days", type=count, default=90, help="days until it expires, at most 365 (%(default)s)")
     _add_list_and_revoke(token, "token", "API token")
     _add_list_and_revoke(group(commands, "session", "see and end logins"), "session", "session")

@@ -37,7 +37,9 @@ def telling_faults(run: Run) -> Run:
             if options.json:
                 show(faulty.answer, as_json=True)
                 return 1
-            lines = [f"{dotted(fault['path']) or 'configuration'}: {fault['message']}" for fault in faulty.answer["errors"]]
+            lines = [
+                f"{dotted(fault['path']) or 'configuration'}: {fault['message']}" for fault in faulty.answer["errors"]
+            ]
             for line in [*lines, *filter(None, [faulty.reason])]:
                 errors.print(line, style="red", markup=False, soft_wrap=True)
             return 1

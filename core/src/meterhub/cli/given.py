@@ -14,7 +14,7 @@ SECRET_LIMIT = 20_000
 
 
 def text_of(path: Path, limit: int) -> str:
-    """The text of a file of at most ``limit`` bytes; ``-`` is standard input. ``Refused`` says what is wrong with it."""
+    """The text of a file of at most ``limit`` bytes; ``-`` is standard input. ``Refused`` for a bad one."""
     try:
         data = sys.stdin.buffer.read(limit + 1) if path == Path("-") else read_limited(path, limit)
         if len(data) > limit:
@@ -37,8 +37,12 @@ def secret(what: str, file: Path | None, *, new: bool = True) -> str:
         return _without_line_end(text_of(file, SECRET_LIMIT))
     if not sys.stdin.isatty():
         return _without_line_end(text_of(Path("-"), SECRET_LIMIT))
-    first = getpass.getpass(f"{what}: ")
-    if new and getpass.getpass(f"{what} again: ") != first:
+    try:
+        first = getpass.getpass(f"{what}: ")
+        again = getpass.getpass(f"{what} again: ") if new else first
+    except EOFError:
+        raise Refused(f"no {what.lower()} was given, so nothing was changed") from None
+    if again != first:
         raise Refused(f"the two inputs differ, so the {what.lower()} stays as it was")
     return first
 

@@ -19,11 +19,12 @@ def group(commands: Any, name: str, help: str) -> Any:
     return parser.add_subparsers(title="commands", metavar="COMMAND")
 
 
-def command(commands: Any, name: str, run: Callable[[argparse.Namespace], Any], help: str) -> argparse.ArgumentParser:
-    """One command; ``help`` is its line in the list and the beginning of its own help text."""
-    parser: argparse.ArgumentParser = commands.add_parser(
-        name, help=help, description=f"{help[0].upper()}{help[1:]}.", allow_abbrev=False
-    )
+def command(
+    commands: Any, name: str, run: Callable[[argparse.Namespace], Any], help: str, more: str = ""
+) -> argparse.ArgumentParser:
+    """One command; ``help`` is its line in the list and, with ``more``, the beginning of its own help text."""
+    description = f"{help[0].upper()}{help[1:]}. {more}"
+    parser: argparse.ArgumentParser = commands.add_parser(name, help=help, description=description, allow_abbrev=False)
     parser.set_defaults(run=run)
     return parser
 

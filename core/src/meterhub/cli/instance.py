@@ -1,4 +1,4 @@
-"""``meterhub run, demo, status, doctor, logs``."""
+"""``meterhub run, demo, status``."""
 
 from __future__ import annotations
 

@@ -11,8 +11,6 @@ from meterhub.cli.client import connected
 from meterhub.cli.given import secret, text_of
 from meterhub.cli.grammar import command, group
 from meterhub.cli.output import console, rows_table, show
-from meterhub.licensing.text import SIZE
-from meterhub.licensing.vendor_keys import PUBLIC_LIMIT
 
 
 def add_commands(commands: Any) -> None:
@@ -51,6 +49,8 @@ def _add_secrets(secrets: Any) -> None:
 
 
 async def _install(options: argparse.Namespace) -> int:
+    from meterhub.licensing.text import SIZE
+
     text = text_of(options.file, SIZE)
     async with connected(options.home) as client:
         answer = await client.post("/command/licences/install", {"text": text})
@@ -90,6 +90,8 @@ async def _remove(options: argparse.Namespace) -> int:
 
 
 async def _trust(options: argparse.Namespace) -> int:
+    from meterhub.licensing.vendor_keys import PUBLIC_LIMIT
+
     body = {"document": text_of(options.file, PUBLIC_LIMIT), "features": options.feature or ["*"]}
     async with connected(options.home) as client:
         answer = await client.post("/command/licences/trust-vendor", body)

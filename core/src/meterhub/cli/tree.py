@@ -8,7 +8,7 @@ from typing import Any
 
 from meterhub_sdk import Refused
 
-from meterhub.cli.client import connected
+from meterhub.cli.client import Client, connected
 from meterhub.cli.output import console, points_table, show
 
 _PAGE = 1000
@@ -54,11 +54,21 @@ async def _call(options: argparse.Namespace) -> int:
 async def _set(options: argparse.Namespace) -> int:
     async with connected(options.home) as client:
         await client.post("/command/configuration/enter")
-        found = await client.get(f"/configuration/{options.service}")
-        section = found["draft"] or {}
+        section = await _draft_section(client, options.service)
         for name, value in named(options.settings).items():
             _place(section, name.split("."), value)
-        return report(await client.request("put", f"/configuration/{options.service}", section), options)
+        body = {"service": options.service, "section": section}
+        return report(await client.post("/command/configuration/save", body), options)
+
+
+async def _draft_section(client: Client, service: str) -> Any:
+    """The section as it stands in the draft; empty for one that is not there yet."""
+    try:
+        return (await client.get(f"/configuration/{service}"))["draft"] or {}
+    except Refused:
+        if "@" not in service:  # a new instance of a service has no path yet
+            raise
+        return {}
 
 
 def report(answer: dict[str, Any], options: argparse.Namespace) -> int:

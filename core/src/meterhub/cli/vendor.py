@@ -12,7 +12,6 @@ from meterhub_sdk import Refused
 from meterhub.cli.grammar import command, day
 from meterhub.cli.output import console, show
 from meterhub.files import create_once
-from meterhub.licensing.vendor import VendorFiles, issue, new_vendor
 
 
 def add_commands(licence: Any) -> None:
@@ -31,6 +30,8 @@ def add_commands(licence: Any) -> None:
 
 
 def _new_vendor(options: argparse.Namespace) -> int:
+    from meterhub.licensing.vendor import new_vendor
+
     files = new_vendor(options.name, options.dir)
     if options.json:
         show({"private": str(files.private), "public": str(files.public)}, as_json=True)
@@ -43,6 +44,8 @@ def _new_vendor(options: argparse.Namespace) -> int:
 
 
 def _issue(options: argparse.Namespace) -> int:
+    from meterhub.licensing.vendor import VendorFiles, issue
+
     today = datetime.now(UTC).date()
     text = issue(
         VendorFiles(options.key, options.vendor),

@@ -70,6 +70,7 @@ class TokenArguments(Config):
     label: str = field(title="Label", max_length=200)
     roles: str = field(title="Roles", max_length=100)
     days: int = field(90, title="Valid for", unit="d", ge=1, le=365)
+    user: str | None = field(None, title="For", max_length=_TEXT, description="Nothing: for oneself. Only RA may else.")
 
 
 class IdArguments(Config):
@@ -160,7 +161,7 @@ class AccessNodes:
         return await self._do.set_supervision(who, **a.model_dump(exclude_none=True))
 
     async def _token(self, who: Principal, a: TokenArguments) -> Any:
-        secret, token = await self._do.create_token(who, a.label, a.roles, a.days * 86_400)
+        secret, token = await self._do.create_token(who, a.label, a.roles, a.days * 86_400, a.user)
         return {"token": secret, "id": token.id, "expires": token.expires}
 
     async def _revoke_token(self, who: Principal, a: IdArguments) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from typing import Any
 
 import msgspec
-from meterhub_sdk import Config, Refused, field
+from meterhub_sdk import Config, MeterhubError, Refused, field
 from meterhub_sdk.checking import Fault
 
 from meterhub.access.gate import Access
@@ -148,7 +148,8 @@ class ConfigurationNodes:
         path = f"/configuration/{arguments.service}"
         if not self._access.matrix.declares(path):  # a new instance: the rights of its service count
             path = path.partition("@")[0]
-        await self._access.require(who, path, "write")
+        if self._access.matrix.declares(path):  # a service that nobody offers has no rights, and is told as an error
+            await self._access.require(who, path, "write")
         return _saved(await self._configuration.save(who.name, arguments.service, arguments.section))
 
     async def _check(self, _: Principal, __: Any) -> Any:
@@ -172,12 +173,18 @@ class ConfigurationNodes:
 
     async def _import(self, who: Principal, arguments: ImportArguments) -> Any:
         exported: Exported = read_exported(arguments.file.encode())
+        if exported.secrets is not None and arguments.passphrase is None:
+            raise Refused("the file holds encrypted secrets; give the passphrase it was exported with")
+        draft = self._configuration.editor.held_by(who.name)
+        before = draft.services, draft.versions, draft.claims
         errors = await self._configuration.replace(who.name, exported.services, exported.versions)
         if not errors and exported.secrets is not None:
-            if arguments.passphrase is None:
-                raise Refused("the file holds encrypted secrets; give the passphrase it was exported with")
-            await asyncio.to_thread(self._secrets.import_, exported.secrets, arguments.passphrase)
-        draft = self._configuration.editor.held_by(who.name)
+            try:
+                await asyncio.to_thread(self._secrets.import_, exported.secrets, arguments.passphrase or "")
+            except MeterhubError:
+                draft.services, draft.versions, draft.claims = before
+                self._configuration.editor.save()
+                raise
         migrated = [
             f"{service}: settings of version {version} are now version {draft.versions[service]}"
             for service, version in exported.versions.items()

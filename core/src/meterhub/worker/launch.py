@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from meterhub.wire import FRAME_LIMIT, FrameError, Notice, pack, unpack
+from meterhub.frames import FRAME_LIMIT, FrameError, header
+from meterhub.wire import Notice, pack, unpack
 
 
 class LaunchDistribution(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +60,7 @@ def send_failure(sock: socket.socket, kind: str, label: str, sentence: str) -> N
 
 
 def _send(sock: socket.socket, body: bytes) -> None:
-    sock.sendall(len(body).to_bytes(4, "big") + body)
+    sock.sendall(header(len(body)) + body)
 
 
 def _exactly(sock: socket.socket, count: int) -> bytes:

@@ -11,8 +11,9 @@ from typing import Any
 
 import msgspec
 from meterhub_sdk import Batch, Clock, Latest, Reading, Refused, Value
+from meterhub_sdk.reading import TEXT_LENGTH
 
-from meterhub.wire import Acknowledge, Connection, Handler, Message, Names, Updates
+from meterhub.wire import Acknowledge, Connection, Handler, Names, Notice, Reply, Request
 
 _TYPES: dict[str, tuple[type, ...]] = {
     "bool": (bool, type(None)),
@@ -20,8 +21,6 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "float": (float, int, type(None)),
     "str": (str, type(None)),
 }
-TEXT_LENGTH = 4096
-_decode = msgspec.msgpack.Decoder(Reading).decode
 
 
 class PublishReadings(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
@@ -29,6 +28,18 @@ class PublishReadings(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=Fa
 
     history: bool
     batch: list[tuple[int, Reading]]
+
+
+class ReadingUpdates(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
+    """The worker's side of :class:`meterhub.wire.Updates`: it wants readings, not their encoding."""
+
+    subscription: int
+    sequence: int
+    missed: int
+    batch: list[tuple[int, Reading]]
+
+
+_decode = msgspec.msgpack.Decoder(ReadingUpdates | Names | Request | Reply | Notice).decode
 
 
 class OwnPoints:
@@ -70,14 +81,14 @@ class Following:
         self.wake = asyncio.Event()
         self.every = False
 
-    def receive(self, message: Updates) -> None:
+    def receive(self, message: ReadingUpdates) -> None:
         """Take readings off the wire."""
         names = self.names
-        rows = [(names[number], _decode(raw)) for number, raw in message.batch]
         if self.every:
+            rows = [(names[number], reading) for number, reading in message.batch]
             self.batches.append(Batch(rows, message.missed, message.sequence))
         else:
-            self.pending.update(rows)
+            self.pending.update({names[number]: reading for number, reading in message.batch})
         self.wake.set()
 
     def take(self) -> Latest:
@@ -94,6 +105,7 @@ class Link:
 
     def __init__(self, handlers: dict[str, Handler]) -> None:
         self.connection = Connection(handlers, "the core")
+        self.connection.decode = _decode
         self.connection.on_message = self._receive
         self.clock = Clock.UNKNOWN
         self._followings: dict[int, Following] = {}
@@ -140,12 +152,11 @@ class Link:
         body: dict[str, Any] = {"service": service, "name": name, "value": value, "reason": reason, "timeout": timeout}
         await self.connection.request("write", body, timeout + 1)
 
-    def _receive(self, message: Message) -> None:
-        if isinstance(message, Updates | Names):
-            following = self._followings.get(message.subscription)
-            if following is None:
-                return
-            if isinstance(message, Names):
-                following.names.update(message.names)
-            else:
-                following.receive(message)
+    def _receive(self, message: ReadingUpdates | Names) -> None:
+        following = self._followings.get(message.subscription)
+        if following is None:
+            return
+        if isinstance(message, ReadingUpdates):
+            following.receive(message)
+        else:
+            following.names.update(message.names)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import socket
+import time
 from typing import Any
 
 import msgspec
@@ -84,6 +85,8 @@ class Program:
         return await self._found(body["service"]).command(body["name"], body["arguments"])
 
     async def _write(self, body: dict[str, Any]) -> None:
+        if time.monotonic() > body["deadline"]:
+            raise Refused(f"{body['name']} was not written: the order came after its deadline")
         requester = Requester(body["requester"], body["reason"])
         await self._found(body["service"]).write(body["name"], body["value"], requester)
 
@@ -123,8 +126,7 @@ class Program:
             for name, running in list(self._running.items()):
                 try:
                     status = running.status()
+                    if status is not None:
+                        link.connection.notify("status", {"service": name, "status": status})
                 except Exception:
                     _log.exception("the status of %s", name)
-                    continue
-                if status is not None:
-                    link.connection.notify("status", {"service": name, "status": status})

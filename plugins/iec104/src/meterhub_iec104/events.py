@@ -9,6 +9,7 @@ MASTER_CONNECTED = EventType(
     name="master-connected",
     text="IEC 104: the master at {address} started data transfer on connection {connection}",
     severity=Severity.INFO,
+    help="Nothing to do.",
 )
 
 MASTER_GONE = EventType(

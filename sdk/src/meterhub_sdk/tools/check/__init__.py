@@ -32,6 +32,4 @@ def _loaded(project: Project) -> list[Finding]:
     from meterhub_sdk.tools.describe import load
 
     answer = load(project.name, project.source, project.package, project.modules)
-    return [
-        Finding(project.shown(project.source / found.file), found.line, found.message) for found in answer.findings
-    ]
+    return [Finding(project.shown(project.source / found.file), found.line, found.message) for found in answer.findings]

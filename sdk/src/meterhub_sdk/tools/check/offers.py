@@ -27,7 +27,6 @@ class Offers:
         self._root = root
         self._package = package
         self._features = features
-        self._hooks = f"{plugin.modules[0].__name__.replace('.', '/')}"
 
     def check(self) -> Iterator[Finding]:
         """Findings about all that it offers."""

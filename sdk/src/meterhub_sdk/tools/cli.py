@@ -1,0 +1,152 @@
+"""The command line ``meterhub-sdk``; each command's room is imported when the command runs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TypeAlias
+
+import meterhub_sdk
+from meterhub_sdk.layout import ManifestError
+from meterhub_sdk.tools.errors import ToolError
+
+_Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_NO_KEY = (
+    "a plugin runs only when it is signed; make a key with: meterhub-sdk new-key my-key.pem --kid my-key-1 "
+    '--name "My company", and give it with --key my-key.pem, or leave the wheel unsigned with --unsigned'
+)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Parse, run, and turn what went wrong into one sentence and the exit status 1 (2: wrong usage)."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help(sys.stderr)
+        return 2
+    try:
+        status: int = options.run(options)
+        return status
+    except KeyboardInterrupt:
+        return 130
+    except OSError as error:
+        said = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    except (ToolError, ManifestError) as error:
+        said = str(error)
+    print(f"meterhub-sdk: {said}", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="meterhub-sdk", description="Start, check, build and sign a plugin for Meterhub.", allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=f"meterhub-sdk {meterhub_sdk.__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _new_parser(commands)
+    _check_parser(commands)
+    _build_parser(commands)
+    _key_parsers(commands)
+    return parser
+
+
+def _new_parser(commands: _Commands) -> None:
+    new = commands.add_parser("new", help="write a working, tested synthesizer to begin with")
+    new.add_argument("name", metavar="NAME", help="of the distribution, beginning with your own, such as acme-losses")
+    new.add_argument("--dir", type=Path, default=Path(), help="where to make the directory NAME (here)")
+    new.add_argument("--publisher", default="", help="who publishes it, for people")
+    new.set_defaults(run=_new)
+
+
+def _check_parser(commands: _Commands) -> None:
+    check = commands.add_parser("check", help="say what would be refused later; exit status 1 with findings")
+    check.add_argument("dir", metavar="DIR", type=Path, nargs="?", default=Path(), help="the plugin's checkout (here)")
+    check.add_argument("--json", action="store_true", help="print JSON, for programs")
+    check.set_defaults(run=_check)
+
+
+def _build_parser(commands: _Commands) -> None:
+    build = commands.add_parser("build", help="check, build a wheel, describe it and sign it")
+    build.add_argument("dir", metavar="DIR", type=Path, nargs="?", default=Path(), help="the plugin's checkout (here)")
+    build.add_argument("--out", type=Path, help="where to put the wheel (DIR/dist)")
+    signing = build.add_mutually_exclusive_group()
+    signing.add_argument("--key", type=Path, help="the private key to sign with, as new-key made it")
+    signing.add_argument("--unsigned", action="store_true", help="leave the wheel unsigned, for sign to sign it later")
+    build.add_argument("--kid", help="the key's name (as in the public half beside the key)")
+    build.set_defaults(run=_build)
+
+
+def _key_parsers(commands: _Commands) -> None:
+    sign = commands.add_parser("sign", help="sign built wheels in place")
+    sign.add_argument("wheels", metavar="WHEEL", type=Path, nargs="+")
+    sign.add_argument("--key", type=Path, required=True, help="the private key to sign with, as new-key made it")
+    sign.add_argument("--kid", help="the key's name (as in the public half beside the key)")
+    sign.set_defaults(run=_sign)
+    key = commands.add_parser("new-key", help="make a publisher's key and its public half")
+    key.add_argument("file", metavar="FILE", type=Path, help="for the private key, such as my-key.pem")
+    key.add_argument("--kid", required=True, help="the key's name, such as acme-2026")
+    key.add_argument("--name", required=True, help="the publisher's name, for people")
+    key.set_defaults(run=_new_key)
+
+
+def _new(options: argparse.Namespace) -> int:
+    from meterhub_sdk.tools.new import new_plugin
+
+    made = new_plugin(options.name, options.dir, options.publisher)
+    print(f"{made} is a working plugin; test it with: cd {made} && pytest")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from meterhub_sdk.tools.check import check_plugin
+
+    findings = check_plugin(options.dir)
+    if options.json:
+        import msgspec
+
+        print(msgspec.json.format(msgspec.json.encode({"findings": findings}), indent=2).decode())
+    else:
+        print("\n".join(map(str, findings)) or "nothing to mend")
+    return 1 if findings else 0
+
+
+def _build(options: argparse.Namespace) -> int:
+    from meterhub_sdk.tools.build import build
+    from meterhub_sdk.tools.check import check_plugin
+    from meterhub_sdk.tools.keys import Signer
+
+    if options.key is None and not options.unsigned:
+        raise ToolError(_NO_KEY)
+    signer = None if options.key is None else Signer.load(options.key, options.kid)
+    if findings := check_plugin(options.dir):
+        print("\n".join(map(str, findings)))
+        raise ToolError(f"nothing was built; mend the {len(findings)} of them first")
+    built = build(options.dir, options.out or options.dir / "dist", signer)
+    print(built.path)
+    if signer is None:
+        print("It is not signed and will not run; sign it with: meterhub-sdk sign")
+    else:
+        print(f"release {built.manifest.digest}, signed with {signer.kid} ({signer.fingerprint})")
+    return 0
+
+
+def _sign(options: argparse.Namespace) -> int:
+    from meterhub_sdk.tools.keys import Signer, sign
+
+    signer = Signer.load(options.key, options.kid)
+    for path, manifest, described in sign(options.wheels, signer):
+        print(f"{path}: release {manifest.digest}, signed with {signer.kid} ({signer.fingerprint})")
+        if not described:
+            print("    it has no description, so the core will import it to learn what it offers; build adds one")
+    return 0
+
+
+def _new_key(options: argparse.Namespace) -> int:
+    from meterhub_sdk.tools.keys import make_key
+
+    made = make_key(options.file, options.kid, options.name)
+    print(f"{made.private} is the private key; keep it to yourself, and a copy in a safe place")
+    print(f"{made.public} is its public half, for those who install your plugins")
+    print(f"fingerprint {made.fingerprint}")
+    return 0
