@@ -7,9 +7,11 @@ forwards without looking inside; the subscriber reads every value. Run as ``_cha
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import socket
 import sys
 import time
+from collections.abc import Callable, Coroutine
 from typing import Any
 
 import msgspec
@@ -21,6 +23,7 @@ from meterhub.worker.link import PublishReadings
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(PublishReadings).decode
+Role = Callable[..., Coroutine[Any, Any, None]]
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
 
@@ -124,8 +127,6 @@ class Chain:
 
 
 if __name__ == "__main__":
-    role = {"publisher": publisher, "relay": relay, "subscriber": subscriber}[sys.argv[1]]
-    try:
-        asyncio.run(role(*sys.argv[2:]))
-    except asyncio.IncompleteReadError:
-        pass
+    roles: dict[str, Role] = {"publisher": publisher, "relay": relay, "subscriber": subscriber}
+    with contextlib.suppress(asyncio.IncompleteReadError):
+        asyncio.run(roles[sys.argv[1]](*sys.argv[2:]))

@@ -11,15 +11,16 @@ import asyncio
 import socket
 import sys
 import time
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Coroutine
 from typing import Any
 
 from _process import Child, answer, orders
 from _workload import LOGGER, NAMES, POINTS, PUBLISHER, SUBSCRIBERS, newest
-from hat.drivers import net
-from hat.event import common, eventer
+from hat.drivers import net  # type: ignore[import-untyped]  # it has no types
+from hat.event import common, eventer  # type: ignore[import-untyped]  # it has no types
 
 _ANSWERED = 10
+Role = Callable[..., Coroutine[Any, Any, None]]
 
 
 async def server(port: str) -> None:
@@ -125,5 +126,5 @@ class Hat:
 
 
 if __name__ == "__main__":
-    role = {"server": server, "publisher": publisher, "subscriber": subscriber}[sys.argv[1]]
-    asyncio.run(role(*sys.argv[2:]))
+    roles: dict[str, Role] = {"server": server, "publisher": publisher, "subscriber": subscriber}
+    asyncio.run(roles[sys.argv[1]](*sys.argv[2:]))

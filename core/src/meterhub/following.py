@@ -70,6 +70,7 @@ class Queue:
         self.acknowledged = 0
         self.dropped = 0
         self._told = 0
+        self._limbo: deque[int] = deque()  # sequences that left the queue delivered but not acknowledged
         self.number = 0
         self.channel: Channel | None = None
         self.known: set[int] = set()
@@ -86,7 +87,10 @@ class Queue:
 
     def _drop(self) -> None:
         self.items.popleft()
-        self.dropped += self.first > self.sent
+        if self.first > self.sent:
+            self.dropped += 1
+        else:
+            self._limbo.append(self.first)
         self.first += 1
 
     def expire(self) -> None:
@@ -96,8 +100,9 @@ class Queue:
             self._drop()
 
     def _return(self) -> None:
-        """Nobody will acknowledge what was delivered: it waits again, or is lost if it was dropped since."""
-        self.dropped += max(0, min(self.sent, self.first - 1) - self.acknowledged)
+        """Nobody will acknowledge what was delivered: it waits again, or is lost if it left the queue since."""
+        self.dropped += len(self._limbo)
+        self._limbo.clear()
         self.sent = self.acknowledged
 
     def pump(self) -> None:
@@ -119,6 +124,8 @@ class Queue:
     def acknowledge(self, sequence: int) -> None:
         """Forget everything up to ``sequence``."""
         self.acknowledged = max(self.acknowledged, min(sequence, self.sent))
+        while self._limbo and self._limbo[0] <= self.acknowledged:
+            self._limbo.popleft()
         while self.items and self.first <= self.acknowledged:
             self.items.popleft()
             self.first += 1

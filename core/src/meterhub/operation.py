@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from meterhub_sdk.checking import Checked, validate
+from meterhub_sdk.checking import Checked, Fault, validate
 from meterhub_sdk.point import PatternSet
 
-from meterhub.config.configuration import SectionCheck
 from meterhub.config.document import Revision
+from meterhub.config.sections import SectionCheck
 from meterhub.core_sections import CORE_SECTIONS, WorkersConfig
 from meterhub.plugins import Catalogue, Installed
 from meterhub.process import Broken, WorkerProcess, start_worker
@@ -23,6 +23,7 @@ from meterhub.worker.launch import Launch, LaunchSandbox
 from meterhub.workers import Workers, WorkerSpec
 
 _CORE_DIGEST = "core"
+_LEASED = frozenset({"serial"})
 
 
 class Operation:
@@ -44,6 +45,7 @@ class Operation:
         services.grants_of = self.grants
         services.event_of = catalogue.event
         services.version_of = catalogue.version
+        services.writes.guards_of = catalogue.guards
         catalogue.describe = self.describe
 
     # -- checking -------------------------------------------------------------------------------
@@ -56,6 +58,9 @@ class Operation:
         if found is None:
             return None
         plugin, description = found
+        if description.single and "@" in service:
+            fault = Fault([], f"there can be only one {description.name}, without an @ and a label")
+            return SectionCheck(checked=Checked(errors=[fault]), digest=plugin.digest, version=0)
         body = {"service": service, "section": section, "version": version}
         name = self._worker_name(plugin.name)
         session = self._services.sessions.get(name)
@@ -103,9 +108,8 @@ class Operation:
         return found[0].digest if found else None
 
     def synthesizers(self) -> frozenset[str]:
-        """The services that are synthesizers, instances included."""
-        kinds = {offered.name for _, offered in self._catalogue.offers() if offered.kind == "synthesizer"}
-        return frozenset(kinds | {name for name in self._services.orders if name.partition("@")[0] in kinds})
+        """The services on offer that are synthesizers, without their instances."""
+        return frozenset(offered.name for _, offered in self._catalogue.offers() if offered.kind == "synthesizer")
 
     # -- running --------------------------------------------------------------------------------
 
@@ -161,6 +165,7 @@ class Operation:
                     section=section,
                     points=claims.points,
                     secrets=frozenset(str(need.value) for need in claims.needs if need.kind == "secret"),
+                    things=frozenset((need.kind, str(need.value)) for need in claims.needs if need.kind in _LEASED),
                     directory=directory,
                 )
             )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+import contextlib
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import msgspec
 from meterhub_sdk import EventType, Log, MeterhubError, Severity
 from meterhub_sdk.description import Description, ServiceDescription
 from meterhub_sdk.manifest import Manifest
+from meterhub_sdk.point import PatternSet, check_element
 
 from meterhub.core_events import PLUGIN_ADDED, PLUGIN_GONE, PLUGIN_REFUSED
 from meterhub.files import replace_atomically
@@ -119,6 +121,11 @@ class Catalogue:
         plugin = self.installed.get(distribution)
         return plugin.candidate.version if plugin else "not installed"
 
+    def guards(self, distribution: str) -> PatternSet:
+        """The points that the write guards of a distribution look after."""
+        plugin = self.installed.get(distribution)
+        return PatternSet(plugin.description.guards if plugin and plugin.description else ())
+
     def event(self, distribution: str, name: str) -> EventType | None:
         """An event type that a distribution declared."""
         plugin = self.installed.get(distribution)
@@ -160,14 +167,17 @@ class Catalogue:
         if plugin.manifest is None or plugin.description is not None or plugin.problem:
             return
         path = self._cache / f"{plugin.digest}.json"
+        plugin.description = _kept(path)
+        if plugin.description is not None:
+            return
         try:
             async with gate:
-                data = path.read_bytes() if path.exists() else await self._describe(plugin)
+                data = await self._describe(plugin)
             plugin.description = Description.decode(data)
         except Exception as error:
             plugin.problem = f"it cannot be described: {error}"
             return
-        if not path.exists():
+        with contextlib.suppress(OSError):  # a full disk costs only the next start some time
             replace_atomically(path, data)
 
     async def _describe(self, plugin: Installed) -> bytes:
@@ -177,14 +187,13 @@ class Catalogue:
 
     def _refuse_twins(self, found: dict[str, Installed]) -> None:
         """A service belongs to one plugin; a second one of the name is refused, first-party ones win."""
-        owners: dict[str, str] = {}
+        owners = dict.fromkeys(RESERVED, "the core")
         for name in sorted(found, key=lambda n: (not n.startswith(FIRST_PARTY), n)):
             plugin = found[name]
-            for service in plugin.description.services if plugin.description else ():
-                owner = owners.setdefault(service.name, name)
-                if service.name in RESERVED or owner != name:
-                    holder = "the core" if service.name in RESERVED else owner
-                    plugin.problem = f"its service {service.name!r} has a name that belongs to {holder}"
+            services = plugin.description.services if plugin.description else []
+            plugin.problem = plugin.problem or next(filter(None, (_misnamed(s.name, owners) for s in services)), "")
+            if not plugin.problem:
+                owners.update({service.name: name for service in services})
 
     def _token(self, candidate: Candidate) -> str | None:
         return self.local.token(candidate) if candidate.source is not None else None
@@ -204,6 +213,27 @@ class Catalogue:
                 version=plugin.candidate.version,
                 publisher=plugin.publisher,
             )
+
+
+def _kept(path: Path) -> Description | None:
+    """A description written down earlier; ``None`` when there is none, or one that this version cannot read."""
+    try:
+        return Description.decode(path.read_bytes())
+    except (OSError, ValueError, msgspec.MsgspecError):
+        return None
+
+
+def _misnamed(service: str, owners: Mapping[str, str]) -> str:
+    """What is wrong with the name of a service, which becomes an element of paths and of point names."""
+    if service in owners:
+        return f"its service {service!r} has a name that belongs to {owners[service]}"
+    try:
+        check_element(service)
+    except ValueError as error:
+        return f"the name of its service will not do: {error}"
+    if service.startswith(".") or "@" in service:
+        return f"the name of its service will not do: {service!r} begins with a dot or holds an @"
+    return ""
 
 
 RESERVED = frozenset(

@@ -103,7 +103,6 @@ async def start_worker(launch: Launch, handlers: dict[str, Handler], log: Path) 
     except BaseException:
         process.kill()
         process.wait()
-        ours.close()
         raise
 
 

@@ -12,6 +12,7 @@ import msgspec
 from meterhub_sdk import Clock, ConfigError, EventType, MeterhubError, NotDone, Point, Refused, Value
 from meterhub_sdk.point import PatternSet
 
+from meterhub.claims import Claims
 from meterhub.core_events import (
     PROTEST,
     SERVICE_FAILED,
@@ -42,6 +43,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     section: dict[str, Any]
     points: list[Point]
     secrets: frozenset[str]
+    things: frozenset[tuple[str, str]] = frozenset()
     directory: Path
 
 
@@ -70,6 +72,7 @@ class Services:
 
     def __init__(self, hub: Hub, events: EventRecorder, secrets: SecretSource) -> None:
         self.hub = hub
+        self.claims = Claims()
         self.orders: dict[str, Order] = {}
         self.states: dict[str, ServiceState] = {}
         self.sessions: dict[str, WorkerSession] = {}

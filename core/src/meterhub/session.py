@@ -8,6 +8,7 @@ import msgspec
 from meterhub_sdk import Point, Refused
 from meterhub_sdk.point import PatternSet, check_name
 
+from meterhub.claims import Claim
 from meterhub.following import LatestSubscription, Queue
 from meterhub.process import WorkerProcess
 from meterhub.wire import Acknowledge, Connection, Handler, Message, Names, Publish, Updates, checked_rows
@@ -33,6 +34,7 @@ class WorkerSession:
         self._connection: Connection | None = None
         self._subscriptions: dict[int, LatestSubscription | Queue] = {}
         self._owned: set[int] = set()
+        self._claims: dict[int, Claim] = {}
         self.handlers: dict[str, Handler] = {
             "follow": self._follow,
             "unfollow": self._unfollow,
@@ -40,6 +42,8 @@ class WorkerSession:
             "write": self._write,
             "event": self._event,
             "secret": self._secret,
+            "lease": self._lease,
+            "release": self._release,
             "tree": self._tree,
             "state": self._state,
             "status": self._status,
@@ -72,13 +76,16 @@ class WorkerSession:
         self.live = False
         self._connection = None
         self._hub.release(self)
+        for claim in self._claims.values():
+            self._services.claims.release(claim)
+        self._claims.clear()
         self._services.session_ended(self)
 
     async def start_service(self, name: str) -> None:
         """Give the order to start one service."""
         order = self._services.orders[name]
         owned = self._hub.owned(name)
-        points = self._hub.declare(name, order.points, only=True)
+        points = self._hub.declare(name, order.points)
         self._owned |= owned
         body = {"service": name, "section": order.section, "points": points, "directory": str(order.directory)}
         await self.connection.request("start", body)
@@ -170,6 +177,24 @@ class WorkerSession:
 
     async def _secret(self, body: dict[str, Any]) -> str:
         return self._services.secret(self._own(body["service"]), body["name"])
+
+    async def _lease(self, body: dict[str, Any]) -> None:
+        service, number = self._own(body["service"]), int(body["number"])
+        thing = str(body["kind"]), str(body["name"])
+        if thing not in self._services.orders[service].things:
+            raise Refused(f"the settings of {service} do not name the {thing[0]} {thing[1]}")
+        seconds = None if body["seconds"] is None else float(body["seconds"])
+
+        def wanted() -> None:
+            self.connection.notify("wanted", number)
+
+        self._claims[number] = await self._services.claims.acquire(
+            thing, service, int(body["priority"]), seconds, wanted
+        )
+
+    async def _release(self, number: int) -> None:
+        if (claim := self._claims.pop(number, None)) is not None:
+            self._services.claims.release(claim)
 
     async def _tree(self, body: dict[str, Any]) -> Any:
         service = self._own(body.pop("service"))

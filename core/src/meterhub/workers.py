@@ -168,7 +168,7 @@ class Supervised:
 
     async def _watch(self, process: WorkerProcess) -> None:
         """Until the worker ends: ping it, and look at its memory and its processor time."""
-        usage = psutil.Process(process.pid)
+        usage = _usage_of(process.pid)
         self._used, self._window = 0.0, time.monotonic()
         ends: list[asyncio.Future[Any]] = [process.ended, process.connection.closed]
         while True:
@@ -178,7 +178,7 @@ class Supervised:
                 return
             try:
                 await process.connection.request("ping", timeout=PING_WITHIN)
-                self._replaced = self._measure(usage)
+                self._replaced = self._measure(usage) if usage else None
             except Disconnected:
                 await asyncio.wait([process.ended], timeout=1.0)
                 return
@@ -209,6 +209,14 @@ class Supervised:
         self.status.detail = detail
         self.status.pid = pid
         self.status.since = time.time()
+
+
+def _usage_of(pid: int) -> psutil.Process | None:
+    """Where memory and processor time are read; ``None`` where /proc hides other processes."""
+    try:
+        return psutil.Process(pid)
+    except psutil.Error:
+        return None
 
 
 def _end(process: WorkerProcess) -> str:

@@ -28,7 +28,7 @@ from meterhub_sdk.errors import (
 )
 from meterhub_sdk.event import EventType, Log, Severity
 from meterhub_sdk.hooks import hookimpl
-from meterhub_sdk.hub import Batch, Events, Hub, Interface, Latest, Points, Requester, Time
+from meterhub_sdk.hub import Batch, Events, Hub, Interface, Latest, Lease, Points, Requester, Time
 from meterhub_sdk.point import Point, PointType
 from meterhub_sdk.reading import Clock, Quality, QualityFlag, Reading, Value, moment, nanoseconds
 from meterhub_sdk.service import (
@@ -56,6 +56,7 @@ __all__ = [
     "Interface",
     "Label",
     "Latest",
+    "Lease",
     "Log",
     "MeterhubError",
     "NotDone",

@@ -84,11 +84,24 @@ def validate(
         message = f"these settings have version {version}; this plugin knows up to {newest}: install a newer one"
         return None, [Fault([], message)]
     if version is not None and version < newest:
-        section = config_type.migrate(section, version)
+        try:
+            section = config_type.migrate(section, version)
+        except Exception as error:
+            message = f"these settings of version {version} cannot be turned into version {newest}: {error!r}"
+            return None, [Fault([], message)]
     try:
         return config_type.model_validate(section), []
     except ValidationError as error:
-        return None, [_fault(section, item) for item in error.errors(include_url=False)]
+        secret = _secret_fields(config_type)
+        return None, [_fault(section, item, secret) for item in error.errors(include_url=False)]
+
+
+def _secret_fields(config_type: type[Config]) -> frozenset[str]:
+    """The names of fields whose values are never shown, in the model and in those within it."""
+    schema = config_type.model_json_schema()
+    models = [schema, *schema.get("$defs", {}).values()]
+    fields = [item for model in models for item in model.get("properties", {}).items()]
+    return frozenset(name for name, field in fields if field.get("x-widget") == "password")
 
 
 def _point_faults(points: list[Point]) -> list[Fault]:
@@ -105,7 +118,7 @@ def _point_faults(points: list[Point]) -> list[Fault]:
     return faults
 
 
-def _fault(section: Any, item: Any) -> Fault:
+def _fault(section: Any, item: Any, secret: frozenset[str]) -> Fault:
     """pydantic's error as one sentence; the path holds only what stands in the document."""
     path: Path = []
     here = section
@@ -124,6 +137,8 @@ def _fault(section: Any, item: Any) -> Fault:
         return Fault(path, f"{field} is not a setting here; remove it or mend its name")
     if item["type"].endswith(("value_error", "assertion_error")):
         return Fault(path, message)
+    if secret.intersection(map(str, item["loc"])):
+        return Fault(path, f"{field}: {message[:1].lower()}{message[1:]}")
     given = str(item.get("input"))
     shown = given if len(given) <= 60 else given[:60] + "…"
     return Fault(path, f"{field}: {shown!r} was given; {message[:1].lower()}{message[1:]}")

@@ -12,7 +12,9 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal, Union, get_args, get_origin
 
 from meterhub_sdk.point import check_element, check_name
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 
 class Config(BaseModel):
@@ -56,6 +58,10 @@ class Reference:
     kind: Kind
     exclusive: bool = False
 
+    def __get_pydantic_json_schema__(self, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Let forms know what the field refers to, whatever else its ``field(...)`` says."""
+        return {**handler(core), "x-widget": self.kind}
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
@@ -66,22 +72,16 @@ class Found:
     reference: Reference
 
 
-PointName = Annotated[
-    str, AfterValidator(check_name), Reference("point"), Field(json_schema_extra={"x-widget": "point"})
-]
+PointName = Annotated[str, AfterValidator(check_name), Reference("point")]
 """The full name of a point of another service; it must exist when the configuration is applied."""
 
 Label = Annotated[str, AfterValidator(check_element)]
 """A name that becomes an element of point names: 1 to 64 characters without ``/ ? # % *`` or spaces."""
 
-SecretName = Annotated[
-    str, AfterValidator(check_element), Reference("secret"), Field(json_schema_extra={"x-widget": "secret"})
-]
+SecretName = Annotated[str, AfterValidator(check_element), Reference("secret")]
 """The name of a secret that is kept apart from the configuration; ``hub.secret(name)`` gives it."""
 
-SerialPort = Annotated[
-    str, AfterValidator(check_element), Reference("serial"), Field(json_schema_extra={"x-widget": "serial"})
-]
+SerialPort = Annotated[str, AfterValidator(check_element), Reference("serial")]
 """The name of a configured serial port."""
 
 TcpPort = Annotated[int, Field(ge=1, le=65535), Reference("tcp", exclusive=True)]

@@ -71,12 +71,13 @@ class FeatureDescription(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Description(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the hooks of one distribution declare."""
+    """Everything the hooks of one distribution declare; ``guards`` are the patterns of its write guards."""
 
     format: int = FORMAT
     services: list[ServiceDescription] = []
     features: list[FeatureDescription] = []
     events: list[EventDescription] = []
+    guards: list[str] = []
     permissions: dict[str, str] = {}
     pages: dict[str, str] = {}
     translations: dict[str, dict[str, str]] = {}
@@ -141,6 +142,7 @@ class Plugin:
             services=[_service(service) for service in self.services.values()],
             features=[FeatureDescription(name=f.name, title=f.title, built_in=f.built_in) for f in features.values()],
             events=[_event(event) for event in self.event_types()],
+            guards=sorted({pattern for guard in self.guards() for pattern in guard.patterns}),
             permissions={k: v for offered in self._collect("meterhub_permissions") for k, v in offered.items()},
             pages={k: v for offered in self._collect("meterhub_pages") for k, v in offered.items()},
             translations=self._translations(),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -138,6 +139,19 @@ class Interface(Protocol):
         ...
 
 
+class Lease(Protocol):
+    """The right to use something that only one may use at a time."""
+
+    @property
+    def wanted(self) -> bool:
+        """True once somebody with more right waits: finish the exchange and leave the block."""
+        ...
+
+    async def until_wanted(self) -> None:
+        """Wait until :attr:`wanted`."""
+        ...
+
+
 class Hub(Protocol):
     """All that a service has of the core."""
 
@@ -174,6 +188,17 @@ class Hub(Protocol):
     @property
     def store(self) -> sqlite_utils.Database:
         """A private SQLite database in WAL mode, migrated to the service's newest schema."""
+        ...
+
+    def lease(
+        self, kind: str, name: str, *, priority: int = 0, seconds: float | None = None
+    ) -> AbstractAsyncContextManager[Lease]:
+        """Hold something that the service's settings name, such as ``("serial", "rs485")``.
+
+        Waits until it is free. Whoever asks with a higher ``priority`` makes a holder
+        :attr:`Lease.wanted` at once, others when the holder's ``seconds`` are over. ``Refused``
+        when the settings do not name it.
+        """
         ...
 
     async def secret(self, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import sqlite_utils
@@ -41,7 +41,7 @@ def migrate(database: sqlite_utils.Database, path: Path, migrations: Sequence[Mi
         database.execute("BEGIN IMMEDIATE")
         try:
             if isinstance(step, str):
-                for statement in filter(str.strip, step.split(";")):
+                for statement in _statements(step):
                     database.execute(statement)
             else:
                 step(database)
@@ -50,3 +50,18 @@ def migrate(database: sqlite_utils.Database, path: Path, migrations: Sequence[Mi
         except BaseException:
             database.execute("ROLLBACK")
             raise
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of an SQL script; a semicolon in a text or in a trigger ends none."""
+    statement = ""
+    for piece in script.split(";"):
+        statement += piece
+        if sqlite3.complete_statement(statement + ";"):
+            if statement.strip():
+                yield statement
+            statement = ""
+        else:
+            statement += ";"
+    if statement.strip(" \t\r\n;"):
+        yield statement

@@ -13,9 +13,10 @@ from meterhub.cli.output import console, rows_table, show, when
 def add_commands(commands: Any) -> None:
     """Enter the commands."""
     token = group(commands, "token", "manage API tokens")
-    create = command(token, "create", _create, "make an API token of access_admin; it is shown this once")
+    create = command(token, "create", _create, "make an API token of a user; it is shown this once")
     create.add_argument("label", metavar="LABEL", help="what it is for, such as SCADA")
-    create.add_argument("--roles", type=roles, required=True, help="some of the roles of access_admin, such as RA")
+    create.add_argument("--roles", type=roles, required=True, help="some of the user's roles, such as R4")
+    create.add_argument("--user", metavar="NAME", help="whose it is (access_admin)")
     create.add_argument("--days", type=count, default=90, help="days until it expires, at most 365 (%(default)s)")
     _add_list_and_revoke(token, "token", "API token")
     _add_list_and_revoke(group(commands, "session", "see and end logins"), "session", "session")
@@ -23,13 +24,13 @@ def add_commands(commands: Any) -> None:
 
 def _add_list_and_revoke(commands: Any, kind: str, called: str) -> None:
     command(commands, "list", _list, f"list the {called}s").set_defaults(kind=f"{kind}s")
-    revoke = command(commands, "revoke", _revoke, f"end a {called} at once")
+    revoke = command(commands, "revoke", _revoke, f"end one {called} at once")
     revoke.add_argument("id", metavar="ID", help="its id in the list")
     revoke.set_defaults(kind=f"{kind}s")
 
 
 async def _create(options: argparse.Namespace) -> int:
-    body = {"label": options.label, "roles": options.roles, "days": options.days}
+    body = {"label": options.label, "roles": options.roles, "days": options.days, "user": options.user}
     async with connected(options.home) as client:
         answer = await client.post("/command/tokens/create", body)
     if options.json:

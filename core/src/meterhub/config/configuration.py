@@ -3,47 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
-from meterhub_sdk import Refused
-from meterhub_sdk.checking import Checked, Fault
+from meterhub_sdk import MeterhubError, Refused
+from meterhub_sdk.checking import Fault
 
 from meterhub.config.claims import cross_check
-from meterhub.config.document import Change, Claims, Exported, Revision, Sections, diff
+from meterhub.config.document import Change, Exported, Revision, Sections, diff
 from meterhub.config.editor import Draft, Editor
 from meterhub.config.history import History
+from meterhub.config.sections import Checker, put, rechecked
 from meterhub.core_events import CONFIG_APPLIED, CONFIG_CONFIRMED, CONFIG_EDITOR, CONFIG_ROLLED_BACK
 from meterhub.ports import EventRecorder
 
 SETTLE = 3.0
 LONGEST_CONFIRM = 86_400.0
-
-
-class SectionCheck(msgspec.Struct, frozen=True, kw_only=True):
-    """A checked section, and by which version of which plugin."""
-
-    checked: Checked
-    digest: str
-    version: int
-
-
-class Checker(Protocol):
-    """Checks single sections: the workers of the plugins do it."""
-
-    async def check(self, service: str, section: dict[str, Any], version: int | None) -> SectionCheck | None:
-        """The answer, or ``None`` when no installed plugin offers the service."""
-        ...
-
-    def digest(self, service: str) -> str | None:
-        """The digest of the plugin that offers the service now."""
-        ...
-
-    def synthesizers(self) -> frozenset[str]:
-        """The configured services that are synthesizers."""
-        ...
 
 
 class Runner(Protocol):
@@ -104,7 +82,7 @@ class Configuration:
         if state.active != state.confirmed:
             self.history.activate(state.confirmed, confirmed=True)
             await self._tell_back(state.active, state.confirmed, "the instance restarted before it was confirmed")
-        self.active = await self._rechecked(self.history.read(state.confirmed))
+        self.active = await rechecked(self._checker, self.history.read(state.confirmed))
         await self._runner.run(self.active)
 
     async def stop(self) -> None:
@@ -115,24 +93,8 @@ class Configuration:
     async def plugins_changed(self) -> None:
         """A plugin came, went or changed: check its sections again and run what can run."""
         async with self._lock:
-            self.active = await self._rechecked(self.active)
+            self.active = await rechecked(self._checker, self.active)
             await self._runner.run(self.active)
-
-    async def _rechecked(self, revision: Revision) -> Revision:
-        """The revision with the claims of plugins that changed since it was checked."""
-        claims, versions = dict(revision.claims), dict(revision.versions)
-        services = dict(revision.services)
-        for name, section in revision.services.items():
-            known = claims.get(name)
-            digest = self._checker.digest(name)
-            if digest is None or (known is not None and known.digest == digest):
-                continue
-            found = await self._checker.check(name, section, versions.get(name))
-            if found is not None and not found.checked.errors:
-                services[name] = found.checked.section
-                claims[name] = _claims(found)
-                versions[name] = found.version
-        return msgspec.structs.replace(revision, services=services, claims=claims, versions=versions)
 
     # -- configuration mode ---------------------------------------------------------------------
 
@@ -175,34 +137,22 @@ class Configuration:
             for part in (draft.services, draft.claims, draft.versions):
                 part.pop(service, None)
         else:
-            errors = await self._put(draft, service, section, None)
+            errors = await put(self._checker, draft, self.active, service, section, None)
             if errors:
                 return errors
-            self.editor.held_by(user)  # cancelled meanwhile: then nothing is saved
+            if self.editor.held_by(user) is not draft:
+                raise Refused("the configuration mode was cancelled meanwhile; nothing was saved")
         self.editor.save()
-        return []
-
-    async def _put(self, draft: Draft, service: str, section: dict[str, Any], version: int | None) -> list[Fault]:
-        """Check a section and place it in the draft; the errors carry the service in their path."""
-        found = await self._checker.check(service, section, version)
-        if found is None:
-            if self.active.services.get(service) == section:
-                return []  # its plugin is absent: the section is kept as it is
-            return [Fault([service], f"no installed plugin offers the service {service.partition('@')[0]!r}")]
-        if found.checked.errors:
-            return [Fault([service, *fault.path], fault.message) for fault in found.checked.errors]
-        draft.services[service] = found.checked.section
-        draft.claims[service] = _claims(found)
-        draft.versions[service] = found.version
         return []
 
     def check(self) -> list[Fault]:
         """What is wrong between the sections of the draft."""
         if self.editor.draft is None:
             raise Refused("nobody is in configuration mode; enter it first")
-        return cross_check(
-            self.editor.draft.claims, self._checker.synthesizers(), frozenset(), existing=self._found_at_run_time()
-        )
+        claims = self.editor.draft.claims
+        kinds = self._checker.synthesizers()
+        synthesizers = frozenset(name for name in claims if name.partition("@")[0] in kinds)
+        return cross_check(claims, synthesizers, frozenset(), existing=self._found_at_run_time())
 
     def _found_at_run_time(self) -> frozenset[str]:
         declared = {f"{s}/{p.name}" for s, claim in self.active.claims.items() for p in claim.points}
@@ -228,8 +178,8 @@ class Configuration:
         """
         if not 0 <= confirm_within <= LONGEST_CONFIRM:
             raise Refused(f"confirm_within: {confirm_within:g} s was given; 0 to {LONGEST_CONFIRM:g} will do")
-        draft = self.editor.held_by(user)
         async with self._lock:
+            draft = self.editor.held_by(user)
             if errors := self.check():
                 return Applied(applied=False, errors=errors, reason="the draft has errors")
             revision = Revision(
@@ -241,7 +191,7 @@ class Configuration:
                 versions=draft.versions,
                 claims=draft.claims,
             )
-            return await self._activate(revision, user, confirm_within)
+            return await self._activate(await rechecked(self._checker, revision), user, confirm_within)
 
     async def _activate(self, revision: Revision, user: str, confirm_within: float) -> Applied:
         try:
@@ -251,12 +201,21 @@ class Configuration:
             raise Refused(f"the configuration could not be written ({error.strerror}); nothing changed") from error
         before, ran = self.active, self._runner.running()
         self.active = revision
-        changed = await self._runner.run(revision)
-        broken = await self._broken(ran & set(revision.services) & set(changed))
+        changed: list[str] = []
+        try:
+            changed = await self._runner.run(revision)
+            broken = await self._broken(ran & set(revision.services) & set(changed))
+        except (MeterhubError, OSError) as error:
+            broken = [f"it could not be run: {error}"]
         if broken:
             reason = "; ".join(broken)
             await self._back_to(before, revision.number, reason)
             return Applied(applied=False, revision=revision.number, changed=changed, reason=reason)
+        if confirm_within:
+            self._wait_for_confirmation(confirm_within)
+        else:
+            self._settle_confirmation()
+            self.history.confirm()
         self.editor.leave()
         await self._events.record(
             CONFIG_APPLIED,
@@ -265,11 +224,6 @@ class Configuration:
             revision=revision.number,
             changed=", ".join(changed) or "nothing",
         )
-        if confirm_within:
-            self._wait_for_confirmation(before, confirm_within)
-        else:
-            self._settle_confirmation()
-            self.history.confirm()
         return Applied(applied=True, revision=revision.number, changed=changed, confirm_within=confirm_within)
 
     async def _broken(self, watched: set[str]) -> list[str]:
@@ -281,23 +235,27 @@ class Configuration:
             missing = watched - self._runner.running()
         return [f"{name} ran before and does not start any more" for name in sorted(missing)]
 
-    def _wait_for_confirmation(self, before: Revision, seconds: float) -> None:
-        if self._timer is not None:
-            self._timer.cancel()  # applied on top of an unconfirmed one: that one's way back stays
-            before = self.history.read(self.history.state.confirmed)
+    def _wait_for_confirmation(self, seconds: float) -> None:
+        """The way back leads to what was confirmed last, also from a revision applied on top of an unconfirmed one."""
+        self._settle_confirmation()
         self.confirm_until = asyncio.get_running_loop().time() + seconds
-        self._timer = asyncio.create_task(self._take_back_later(before, seconds), name="configuration confirm")
+        self._timer = asyncio.create_task(self._take_back_later(seconds), name="configuration confirm")
 
-    async def _take_back_later(self, before: Revision, seconds: float) -> None:
+    async def _take_back_later(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
         async with self._lock:
             self._timer = None
             number = self.active.number
+            before = await rechecked(self._checker, self.history.read(self.history.state.confirmed))
             await self._back_to(before, number, f"nobody confirmed it within {seconds:g} s")
 
     async def _back_to(self, before: Revision, number: int, reason: str) -> None:
-        self._settle_confirmation()
-        self.history.activate(before.number, confirmed=True)
+        """Run ``before`` again; if it was waiting for its confirmation itself, it goes on waiting."""
+        confirmed = before.number == self.history.state.confirmed
+        if confirmed:
+            self._settle_confirmation()
+        with contextlib.suppress(OSError):  # then the disk still says "unconfirmed", and the next start takes it back
+            self.history.activate(before.number, confirmed=confirmed)
         self.active = before
         await self._runner.run(before)
         await self._tell_back(number, before.number, reason)
@@ -337,11 +295,7 @@ class Configuration:
         fresh = msgspec.structs.replace(draft, services={}, claims={}, versions={})
         errors: list[Fault] = []
         for service, section in services.items():
-            errors += await self._put(fresh, service, section, versions.get(service))
-            if service not in fresh.services and service in self.active.services:
-                fresh.services[service] = section
-                if service in self.active.claims:
-                    fresh.claims[service] = self.active.claims[service]
+            errors += await put(self._checker, fresh, self.active, service, section, versions.get(service))
         if errors:
             return errors
         held = self.editor.held_by(user)
@@ -353,7 +307,3 @@ class Configuration:
         """Make the draft an older revision."""
         old = self.history.read(number)
         return await self.replace(user, old.services, old.versions)
-
-
-def _claims(found: SectionCheck) -> Claims:
-    return Claims(digest=found.digest, points=found.checked.points, needs=found.checked.needs)

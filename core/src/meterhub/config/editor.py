@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ from meterhub_sdk import Refused
 
 from meterhub.config.document import Claims, Sections
 from meterhub.files import replace_atomically
+
+_log = logging.getLogger(__name__)
 
 
 class Draft(msgspec.Struct, kw_only=True):
@@ -31,8 +34,12 @@ class Editor:
     def __init__(self, path: Path) -> None:
         self._path = path
         self.draft: Draft | None = None
-        if path.exists():
+        try:
             self.draft = msgspec.json.decode(path.read_bytes(), type=Draft)
+        except FileNotFoundError:
+            pass
+        except msgspec.DecodeError as error:  # of another version: editing begins anew
+            _log.warning("the draft in %s cannot be read and was left aside: %s", path, error)
 
     def enter(self, draft: Draft) -> Draft:
         """Begin to edit, or go on with the own draft; ``Refused`` naming who edits already."""

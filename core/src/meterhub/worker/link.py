@@ -6,7 +6,8 @@ import asyncio
 import itertools
 import socket
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -104,11 +105,12 @@ class Link:
     """The connection to the core, shared by all services of the worker."""
 
     def __init__(self, handlers: dict[str, Handler]) -> None:
-        self.connection = Connection(handlers, "the core")
+        self.connection = Connection({**handlers, "wanted": self.wanted}, "the core")
         self.connection.decode = _decode
         self.connection.on_message = self._receive
         self.clock = Clock.UNKNOWN
         self._followings: dict[int, Following] = {}
+        self._wanted: dict[int, asyncio.Event] = {}
         self._numbers = itertools.count(1)
 
     @classmethod
@@ -146,6 +148,26 @@ class Link:
         """Tell the core that an ``every`` subscription is done with everything up to ``sequence``."""
         if self.connection.alive:
             self.connection.send(Acknowledge(number, sequence))
+
+    @asynccontextmanager
+    async def leased(
+        self, service: str, kind: str, name: str, priority: int, seconds: float | None
+    ) -> AsyncIterator[asyncio.Event]:
+        """Hold something; the event is set when it should be given back."""
+        number = next(self._numbers)
+        wanted = self._wanted[number] = asyncio.Event()
+        body = {"number": number, "service": service, "kind": kind, "name": name}
+        try:
+            await self.connection.request("lease", {**body, "priority": priority, "seconds": seconds}, timeout=None)
+            yield wanted
+        finally:
+            del self._wanted[number]
+            self.connection.notify("release", number)
+
+    async def wanted(self, number: int) -> None:
+        """The core asks for a lease back."""
+        if number in self._wanted:
+            self._wanted[number].set()
 
     async def write(self, service: str, name: str, value: Value, reason: str, timeout: float) -> None:
         """Write another service's point."""

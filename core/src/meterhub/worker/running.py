@@ -18,6 +18,7 @@ from meterhub.worker.link import Link, OwnPoints
 from meterhub.worker.service_hub import ServiceHub
 
 LONGEST_PAUSE = 300.0
+_DETAIL = 1000
 _SETTLED = 10.0
 
 _log = logging.getLogger(__name__)
@@ -67,7 +68,7 @@ class Running:
             state, detail = await self._once()
             if asyncio.get_running_loop().time() - began > _SETTLED:
                 pause = 1.0
-            self._tell(state, detail)
+            self._tell(state, detail[:_DETAIL])
             if state == "waiting":
                 return
             await asyncio.sleep(pause)
@@ -88,6 +89,11 @@ class Running:
             return "waiting", f"the settings do not fit this version: {error.errors()[0]['msg']}"
         except NotReady as error:
             return "retrying", str(error)
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            return "failed", "something that it waited for was cancelled"
         except Exception as error:
             _log.exception("%s failed", self.name)
             return "failed", _told(error)

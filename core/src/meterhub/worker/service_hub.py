@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -114,6 +115,20 @@ class ServiceInterface:
         return await self._link.connection.request("tree", {"service": self._service, **message}, 310.0)
 
 
+class ServiceLease:
+    """A lease that this service holds."""
+
+    def __init__(self, wanted: asyncio.Event) -> None:
+        self._wanted = wanted
+
+    @property
+    def wanted(self) -> bool:
+        return self._wanted.is_set()
+
+    async def until_wanted(self) -> None:
+        await self._wanted.wait()
+
+
 class ServiceHub:
     """All that one service has of the core."""
 
@@ -132,6 +147,13 @@ class ServiceHub:
     @cached_property
     def store(self) -> sqlite_utils.Database:
         return open_store(self.directory / "store.db", self._migrations)
+
+    @asynccontextmanager
+    async def lease(
+        self, kind: str, name: str, *, priority: int = 0, seconds: float | None = None
+    ) -> AsyncIterator[ServiceLease]:
+        async with self._link.leased(self.name, kind, name, priority, seconds) as wanted:
+            yield ServiceLease(wanted)
 
     async def secret(self, name: str) -> str:
         answer: str = await self._link.connection.request("secret", {"service": self.name, "name": name}, type=str)

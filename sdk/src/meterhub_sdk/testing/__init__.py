@@ -12,6 +12,6 @@
 """
 
 from meterhub_sdk.testing.clock import VirtualClock
-from meterhub_sdk.testing.fake_hub import FakeHub, RecordedEvent
+from meterhub_sdk.testing.fake_hub import FakeHub, FakeLease, RecordedEvent
 
-__all__ = ["FakeHub", "RecordedEvent", "VirtualClock"]
+__all__ = ["FakeHub", "FakeLease", "RecordedEvent", "VirtualClock"]

@@ -38,12 +38,30 @@ class _Subscription:
     wake: asyncio.Event = field(default_factory=asyncio.Event)
 
 
+class FakeLease:
+    """A lease that was granted at once; :meth:`want` plays somebody with more right."""
+
+    def __init__(self) -> None:
+        self._wanted = asyncio.Event()
+
+    def want(self) -> None:
+        """Somebody with more right waits."""
+        self._wanted.set()
+
+    @property
+    def wanted(self) -> bool:
+        return self._wanted.is_set()
+
+    async def until_wanted(self) -> None:
+        await self._wanted.wait()
+
+
 class FakeHub:
     """Plays the core for one service.
 
     ``give`` feeds points of others, ``published`` holds the newest reading of each own point,
     ``history`` everything published in order, ``events`` what was recorded, ``writes`` what the
-    service wrote to others, ``secrets`` what :meth:`secret` answers.
+    service wrote to others, ``secrets`` what :meth:`secret` answers, ``leases`` what it holds.
     """
 
     def __init__(self, name: str = "under-test", directory: Path | None = None) -> None:
@@ -58,6 +76,7 @@ class FakeHub:
         self.writes: list[tuple[str, Value, str]] = []
         self.refusals: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
+        self.leases: dict[tuple[str, str], FakeLease] = {}
         self.clock = Clock.VALID
         self.fixed_time: int | None = None
         self._service: Service[Any] | None = None
@@ -149,6 +168,16 @@ class FakeHub:
     def store(self) -> sqlite_utils.Database:
         migrations = self._service.migrations if self._service else ()
         return open_store(self.directory / "store.db", migrations)
+
+    @contextlib.asynccontextmanager
+    async def lease(
+        self, kind: str, name: str, *, priority: int = 0, seconds: float | None = None
+    ) -> AsyncIterator[FakeLease]:
+        lease = self.leases[kind, name] = FakeLease()
+        try:
+            yield lease
+        finally:
+            self.leases.pop((kind, name), None)
 
     async def secret(self, name: str) -> str:
         if name not in self.secrets:
