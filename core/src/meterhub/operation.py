@@ -11,7 +11,7 @@ from typing import Any
 from meterhub_sdk.checking import Checked, Fault, validate
 from meterhub_sdk.point import PatternSet
 
-from meterhub.config.document import Revision
+from meterhub.config.document import Claims, Revision
 from meterhub.config.sections import SectionCheck
 from meterhub.core_sections import CORE_SECTIONS, WorkersConfig
 from meterhub.plugins import Catalogue, Installed
@@ -23,7 +23,6 @@ from meterhub.worker.launch import Launch, LaunchSandbox
 from meterhub.workers import Workers, WorkerSpec
 
 _CORE_DIGEST = "core"
-_LEASED = frozenset({"serial"})
 
 
 class Operation:
@@ -143,6 +142,7 @@ class Operation:
         """The services that can run; why each of the others cannot is kept in :attr:`idle`."""
         orders: list[Order] = []
         self.idle = {}
+        lent = {(t.kind, t.name): t.definition for claim in revision.claims.values() for t in claim.things}
         for name, section in revision.services.items():
             if name in CORE_SECTIONS:
                 continue
@@ -165,7 +165,7 @@ class Operation:
                     section=section,
                     points=claims.points,
                     secrets=frozenset(str(need.value) for need in claims.needs if need.kind == "secret"),
-                    things=frozenset((need.kind, str(need.value)) for need in claims.needs if need.kind in _LEASED),
+                    things={thing: lent[thing] for thing in _needed(claims) if thing in lent},
                     directory=directory,
                 )
             )
@@ -260,6 +260,11 @@ def _only_computes(plugin: Installed) -> bool:
     """True for a plugin of synthesizers alone: its worker touches nothing, and shares with nothing that does."""
     services = plugin.description.services if plugin.description else []
     return bool(services) and all(service.kind == "synthesizer" for service in services)
+
+
+def _needed(claims: Claims) -> list[tuple[str, str]]:
+    """Kind and name of everything that the settings refer to and do not hold by themselves."""
+    return [(need.kind, str(need.value)) for need in claims.needs if not need.exclusive]
 
 
 def _serial_devices() -> list[str]:

@@ -43,7 +43,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     section: dict[str, Any]
     points: list[Point]
     secrets: frozenset[str]
-    things: frozenset[tuple[str, str]] = frozenset()
+    things: dict[tuple[str, str], dict[str, Any]] = {}
     directory: Path
 
 

@@ -178,7 +178,7 @@ class WorkerSession:
     async def _secret(self, body: dict[str, Any]) -> str:
         return self._services.secret(self._own(body["service"]), body["name"])
 
-    async def _lease(self, body: dict[str, Any]) -> None:
+    async def _lease(self, body: dict[str, Any]) -> dict[str, Any]:
         service, number = self._own(body["service"]), int(body["number"])
         thing = str(body["kind"]), str(body["name"])
         if thing not in self._services.orders[service].things:
@@ -191,6 +191,7 @@ class WorkerSession:
         self._claims[number] = await self._services.claims.acquire(
             thing, service, int(body["priority"]), seconds, wanted
         )
+        return self._services.orders[service].things[thing]
 
     async def _release(self, number: int) -> None:
         if (claim := self._claims.pop(number, None)) is not None:

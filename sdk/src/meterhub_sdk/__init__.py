@@ -37,6 +37,7 @@ from meterhub_sdk.service import (
     Rights,
     Service,
     Synthesizer,
+    Thing,
     command,
 )
 from meterhub_sdk.writes import WriteGuard
@@ -77,6 +78,7 @@ __all__ = [
     "Severity",
     "Synthesizer",
     "TcpPort",
+    "Thing",
     "Time",
     "UnitMismatch",
     "Value",

@@ -9,7 +9,7 @@ from meterhub_sdk.config import Config, references
 from meterhub_sdk.errors import MeterhubError
 from meterhub_sdk.hub import Hub
 from meterhub_sdk.point import Point, check_name
-from meterhub_sdk.service import Service
+from meterhub_sdk.service import Service, Thing
 from pydantic import ValidationError
 
 Path = list[str | int]
@@ -37,6 +37,7 @@ class Checked(msgspec.Struct, frozen=True, kw_only=True):
     errors: list[Fault] = []
     section: dict[str, Any] = {}
     points: list[Point] = []
+    things: list[Thing] = []
     needs: list[Need] = []
 
 
@@ -63,7 +64,8 @@ def check_section(service: type[Service[Any]], section: dict[str, Any], *, versi
         return Checked(errors=errors)
     needs = [Need(list(f.path), f.reference.kind, f.value, f.reference.exclusive) for f in references(config)]
     try:
-        points = list(service(cast(Hub, _NoHub()), config).points())
+        instance = service(cast(Hub, _NoHub()), config)
+        points, things = list(instance.points()), list(instance.things())
     except Exception as error:
         return Checked(errors=[Fault([], f"the points of these settings cannot be told: {error}")])
     if faults := _point_faults(points):
@@ -71,6 +73,7 @@ def check_section(service: type[Service[Any]], section: dict[str, Any], *, versi
     return Checked(
         section=config.model_dump(mode="json", exclude_unset=True),
         points=points,
+        things=things,
         needs=needs,
     )
 

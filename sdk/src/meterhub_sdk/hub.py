@@ -143,6 +143,11 @@ class Lease(Protocol):
     """The right to use something that only one may use at a time."""
 
     @property
+    def definition(self) -> Mapping[str, Any]:
+        """What the service that offers it says about it, such as the settings of a serial port."""
+        ...
+
+    @property
     def wanted(self) -> bool:
         """True once somebody with more right waits: finish the exchange and leave the block."""
         ...

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
 
+import msgspec
 from meterhub_sdk.config import Config
 from meterhub_sdk.errors import Refused
 from meterhub_sdk.hub import Hub, Requester
@@ -15,6 +16,20 @@ from meterhub_sdk.reading import Quality, Reading, Value
 from pydantic import BaseModel
 
 C = TypeVar("C", bound=Config)
+
+
+class Thing(msgspec.Struct, frozen=True):
+    """Something that only one may use at a time, such as ``Thing("serial", "rs485", {...})``.
+
+    Settings of other services refer to it by its name (:data:`SerialPort`), and whoever leases it
+    gets the definition.
+    """
+
+    kind: str
+    name: str
+    definition: dict[str, Any] = {}
+
+
 Migration = str | Callable[[Any], None]
 """One step of a store's schema: an SQL script, or a function of the ``sqlite_utils.Database``."""
 
@@ -115,6 +130,10 @@ class Service(Generic[C]):
 
         They exist from apply on, with quality invalid, whether or not a device answers.
         """
+        return ()
+
+    def things(self) -> Iterable[Thing]:
+        """What this service lends to others by :meth:`Hub.lease`: a function of ``self.config`` alone."""
         return ()
 
     async def run(self) -> None:

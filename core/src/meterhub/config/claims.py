@@ -13,7 +13,6 @@ from meterhub.config.document import Claims
 def cross_check(
     claims: Mapping[str, Claims],
     synthesizers: frozenset[str],
-    known_serial: frozenset[str],
     *,
     existing: frozenset[str] = frozenset(),
 ) -> list[Fault]:
@@ -25,9 +24,7 @@ def cross_check(
     faults = list(_missing_points(claims, offered))
     faults += _taken_twice(claims)
     faults += _cycles(claims, synthesizers)
-    for service, need in _needs(claims):
-        if need.kind == "serial" and known_serial and need.value not in known_serial:
-            faults.append(Fault([service, *need.path], f"there is no serial port {need.value!r}"))
+    faults += _missing_things(claims)
     return faults
 
 
@@ -50,6 +47,20 @@ def _missing_points(claims: Mapping[str, Claims], offered: set[str]) -> Iterator
             owner = name.partition("/")[0]
             hint = "" if owner in claims else f"; no service {owner!r} is configured"
             yield Fault([service, *need.path], f"there is no point {name}{hint}")
+
+
+def _missing_things(claims: Mapping[str, Claims]) -> Iterator[Fault]:
+    """Things are offered by one service, once, and leased by others under their names."""
+    offered: dict[tuple[str, str], str] = {}
+    for service, claim in claims.items():
+        for thing in claim.things:
+            holder = offered.setdefault((thing.kind, thing.name), service)
+            if holder != service:
+                yield Fault([service], f"{holder} offers the {thing.kind} port {thing.name!r} already; rename one")
+    for service, need in _needs(claims):
+        if need.kind == "serial" and ("serial", str(need.value)) not in offered:
+            known = ", ".join(sorted(name for kind, name in offered if kind == "serial")) or "none is configured"
+            yield Fault([service, *need.path], f"there is no serial port {need.value!r} ({known})")
 
 
 def _taken_twice(claims: Mapping[str, Claims]) -> Iterator[Fault]:

@@ -152,7 +152,7 @@ class Configuration:
         claims = self.editor.draft.claims
         kinds = self._checker.synthesizers()
         synthesizers = frozenset(name for name in claims if name.partition("@")[0] in kinds)
-        return cross_check(claims, synthesizers, frozenset(), existing=self._found_at_run_time())
+        return cross_check(claims, synthesizers, existing=self._found_at_run_time())
 
     def _found_at_run_time(self) -> frozenset[str]:
         declared = {f"{s}/{p.name}" for s, claim in self.active.claims.items() for p in claim.points}

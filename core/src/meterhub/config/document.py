@@ -8,6 +8,7 @@ import msgspec
 from meterhub_sdk import Refused
 from meterhub_sdk.checking import Need
 from meterhub_sdk.point import Point
+from meterhub_sdk.service import Thing
 
 from meterhub import __version__
 
@@ -20,6 +21,7 @@ class Claims(msgspec.Struct, frozen=True, kw_only=True):
 
     digest: str
     points: list[Point] = []
+    things: list[Thing] = []
     needs: list[Need] = []
 
 

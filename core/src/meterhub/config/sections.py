@@ -91,7 +91,8 @@ async def rechecked(checker: Checker, revision: Revision) -> Revision:
 
 
 def _claims(found: SectionCheck) -> Claims:
-    return Claims(digest=found.digest, points=found.checked.points, needs=found.checked.needs)
+    checked = found.checked
+    return Claims(digest=found.digest, points=checked.points, things=checked.things, needs=checked.needs)
 
 
 def _misnamed(service: str) -> str:

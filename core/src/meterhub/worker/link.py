@@ -152,14 +152,14 @@ class Link:
     @asynccontextmanager
     async def leased(
         self, service: str, kind: str, name: str, priority: int, seconds: float | None
-    ) -> AsyncIterator[asyncio.Event]:
-        """Hold something; the event is set when it should be given back."""
+    ) -> AsyncIterator[tuple[dict[str, Any], asyncio.Event]]:
+        """Hold something: its definition, and the event that is set when it should be given back."""
         number = next(self._numbers)
         wanted = self._wanted[number] = asyncio.Event()
-        body = {"number": number, "service": service, "kind": kind, "name": name}
+        body: dict[str, Any] = {"number": number, "service": service, "kind": kind, "name": name}
         try:
-            await self.connection.request("lease", {**body, "priority": priority, "seconds": seconds}, timeout=None)
-            yield wanted
+            body |= {"priority": priority, "seconds": seconds}
+            yield await self.connection.request("lease", body, timeout=None), wanted
         finally:
             del self._wanted[number]
             self.connection.notify("release", number)

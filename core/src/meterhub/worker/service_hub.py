@@ -118,7 +118,8 @@ class ServiceInterface:
 class ServiceLease:
     """A lease that this service holds."""
 
-    def __init__(self, wanted: asyncio.Event) -> None:
+    def __init__(self, definition: Mapping[str, Any], wanted: asyncio.Event) -> None:
+        self.definition = definition
         self._wanted = wanted
 
     @property
@@ -152,8 +153,8 @@ class ServiceHub:
     async def lease(
         self, kind: str, name: str, *, priority: int = 0, seconds: float | None = None
     ) -> AsyncIterator[ServiceLease]:
-        async with self._link.leased(self.name, kind, name, priority, seconds) as wanted:
-            yield ServiceLease(wanted)
+        async with self._link.leased(self.name, kind, name, priority, seconds) as (definition, wanted):
+            yield ServiceLease(definition, wanted)
 
     async def secret(self, name: str) -> str:
         answer: str = await self._link.connection.request("secret", {"service": self.name, "name": name}, type=str)

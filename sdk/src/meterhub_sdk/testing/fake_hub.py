@@ -41,7 +41,8 @@ class _Subscription:
 class FakeLease:
     """A lease that was granted at once; :meth:`want` plays somebody with more right."""
 
-    def __init__(self) -> None:
+    def __init__(self, definition: Mapping[str, Any]) -> None:
+        self.definition = definition
         self._wanted = asyncio.Event()
 
     def want(self) -> None:
@@ -61,7 +62,8 @@ class FakeHub:
 
     ``give`` feeds points of others, ``published`` holds the newest reading of each own point,
     ``history`` everything published in order, ``events`` what was recorded, ``writes`` what the
-    service wrote to others, ``secrets`` what :meth:`secret` answers, ``leases`` what it holds.
+    service wrote to others, ``secrets`` what :meth:`secret` answers, ``things`` the
+    definitions of what it can lease and ``leases`` what it holds.
     """
 
     def __init__(self, name: str = "under-test", directory: Path | None = None) -> None:
@@ -76,6 +78,7 @@ class FakeHub:
         self.writes: list[tuple[str, Value, str]] = []
         self.refusals: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
+        self.things: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.leases: dict[tuple[str, str], FakeLease] = {}
         self.clock = Clock.VALID
         self.fixed_time: int | None = None
@@ -173,7 +176,7 @@ class FakeHub:
     async def lease(
         self, kind: str, name: str, *, priority: int = 0, seconds: float | None = None
     ) -> AsyncIterator[FakeLease]:
-        lease = self.leases[kind, name] = FakeLease()
+        lease = self.leases[kind, name] = FakeLease(self.things.get((kind, name), {}))
         try:
             yield lease
         finally:
