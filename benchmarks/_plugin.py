@@ -119,7 +119,6 @@ class Follower(Service[Follow]):
         self.latencies.clear()
         self.last = self.last_of(order.total)
         self.arrived.clear()
-        gc.collect()
 
     @command(title="Wait", timeout=120.0)
     async def finish(self) -> Arrived:

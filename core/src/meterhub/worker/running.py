@@ -66,6 +66,8 @@ class Running:
         while True:
             began = asyncio.get_running_loop().time()
             state, detail = await self._once()
+            if _being_stopped():
+                return  # it took its cancellation for itself
             if asyncio.get_running_loop().time() - began > _SETTLED:
                 pause = 1.0
             self._tell(state, detail[:_DETAIL])
@@ -90,8 +92,7 @@ class Running:
         except NotReady as error:
             return "retrying", str(error)
         except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
+            if _being_stopped():
                 raise
             return "failed", "something that it waited for was cancelled"
         except Exception as error:
@@ -134,6 +135,11 @@ class Running:
             return None
         self._pushed = pushed
         return pushed
+
+
+def _being_stopped() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _told(error: Exception) -> str:
