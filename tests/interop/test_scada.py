@@ -81,6 +81,7 @@ def value_of(page, name: str):
     return next(point["value"] for point in page["points"] if point["name"] == name)
 
 
+@pytest.mark.slow
 async def test_c104_gets_changes_by_themselves_with_the_meters_own_time(demo, until, master):
     await until(demo.is_good)
     scada = await master(demo.port("iec104-server"), "M_ME_TF_1", ENERGY_1, VOLTAGE_1)

@@ -90,7 +90,9 @@ async def test_what_goes_between_c104_and_the_gateway_is_not_malformed(demo, unt
     tap = Tap(demo.port("iec104-server"))
     async with tap.listening() as port:
         scada = await master(port, "M_ME_TF_1", 1001)
-        await until(lambda: len(scada.values(1001)) >= 3)
+        await until(lambda: {"interrogated": True} in scada.told)
+        so_far = len(scada.values(1001))
+        await until(lambda: len(scada.values(1001)) >= so_far + 2)
         await scada.stop()
     path = tmp_path / "iec104.pcap"
     tap.capture(path, 2404)

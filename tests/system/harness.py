@@ -266,6 +266,11 @@ class Starter:
         self._processes.append(process)
         return process
 
+    def descendants(self) -> list[psutil.Process]:
+        """Everything below what still runs."""
+        running = [psutil.Process(process.pid) for process in self._processes if process.poll() is None]
+        return [below for process in running for below in process.children(recursive=True)]
+
     def close(self) -> None:
         """End what still runs."""
         for process in self._processes:
@@ -338,7 +343,10 @@ def shared(tmp_path_factory: pytest.TempPathFactory, descriptions: Path) -> Iter
     """Starts what lives as long as the session."""
     starting = Starter(tmp_path_factory.mktemp("shared"), descriptions)
     yield starting
+    below = starting.descendants()
     starting.close()
+    _, alive = psutil.wait_procs(below, timeout=5)
+    assert not alive, "they outlived those who started them"
 
 
 @pytest.fixture(scope="session")

@@ -15,14 +15,16 @@ import sys
 import tarfile
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from meterhub.cli.client import Client, connected
 from meterhub.demo.homes import prepare
 from meterhub.licensing.vendor import issue, new_vendor
 
 RECORDED = Path(__file__).with_name("recorded_home.tar.gz")
-LEFT_OUT = frozenset({"control.sock", "core.lock", "logs"})
-SERVICES = {
+LEFT_OUT = frozenset({"control.sock", "core.lock", "logs", "initial.json", "descriptions", "local", "machine.key"})
+"""What a start makes again; without the machine's key nothing in the archive can sign."""
+SERVICES: dict[str, dict[str, Any]] = {
     "load-curve": {"speed": 60, "interval": 0.2, "initial_tariff_1": 1000},
     "losses": {"incoming": "load-curve/energy-import", "outgoing": ["load-curve/energy-export"]},
 }
@@ -33,7 +35,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         home = Path(directory) / "home"
         prepare(home, {"format": 1, "services": SERVICES}, {"meter-password": "recorded"})
-        line = [sys.executable, "-P", "-m", "meterhub", "--home", str(home), "run", "--initial", home / "initial.json"]
+        line = [sys.executable, "-P", "-m", "meterhub", "--home", str(home), "run"]
+        line += ["--initial", str(home / "initial.json")]
         with subprocess.Popen(line, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             while not process.stdout.readline().startswith("Meterhub runs in"):

@@ -77,6 +77,7 @@ async def test_two_services_cannot_have_one_port(gateway, tmp_path):
     assert await revision(gateway) == before
 
 
+@pytest.mark.slow
 async def test_what_nobody_confirms_is_taken_back_by_itself(gateway, until):
     before, told = await revision(gateway), len(await gateway.events("configuration-rolled-back"))
     assert (await gateway.cli("set", "load-curve", "scale=2")).code == 0
@@ -109,16 +110,16 @@ async def test_a_service_that_ran_and_does_not_start_any_more_takes_the_change_b
 
 @pytest.mark.slow
 async def test_a_crash_keeps_what_was_confirmed_and_takes_back_what_was_not(own_gateway, starter):
-    assert (await own_gateway.cli("set", "load-curve", "scale=2")).code == 0
-    assert (await own_gateway.cli("config", "apply", "--name", "twice as much")).code == 0
+    assert (await own_gateway.cli("set", "event-log", "bounds.system.days=200")).code == 0
+    assert (await own_gateway.cli("config", "apply", "--name", "shorter")).code == 0
     done = await own_gateway.cli("config", "confirm")
     assert done.code == 0, done.said
-    assert (await own_gateway.cli("set", "load-curve", "scale=3")).code == 0
+    assert (await own_gateway.cli("set", "event-log", "bounds.system.days=300")).code == 0
     assert (await own_gateway.cli("config", "apply", "--confirm-within", "600")).code == 0
     await own_gateway.kill()
     again = await starter.run(own_gateway.path, initial=False).ready()
     status = await again.get("/status/configuration")
-    assert (status["revision"], status["name"]) == (2, "twice as much")
-    assert (await again.get("/configuration/load-curve"))["active"]["scale"] == 2
+    assert (status["revision"], status["name"]) == (2, "shorter")
+    assert (await again.get("/configuration/event-log"))["active"]["bounds"]["system"]["days"] == 200
     (entry,) = await again.events("configuration-rolled-back")
     assert "the instance restarted before it was confirmed" in entry["text"]

@@ -150,7 +150,6 @@ async def test_nothing_acknowledged_is_lost_when_the_core_is_killed_at_any_momen
 async def test_a_second_core_in_one_home_says_why_it_does_not_run(gateway, starter):
     second = starter.run(gateway.path)
     assert await second.ended() == 1
-    assert (
-        second.said.strip() == f"meterhub: another core runs in {gateway.path}; stop it first, or give another --home"
-    )
+    (sentence,) = second.said.splitlines()
+    assert f"runs in {gateway.path}; stop it first" in sentence
     assert (await gateway.get("/status/instance"))["state"] == "running"

@@ -185,7 +185,6 @@ CHANGES = {
     "a-byte-changed": lambda site: site.file("acme_source/numbers.py").write_text("VALUE = 2.0\n"),
     "a-file-added": lambda site: site.file("acme_source/more.py").write_text(""),
     "byte-code-planted": lambda site: site.plant_byte_code(site.file("acme_source/numbers.pyc")),
-    "signature-gone": lambda site: site.file("acme_source-1.0.0.dist-info/meterhub-plugin.jws").unlink(),
 }
 
 
@@ -217,12 +216,14 @@ async def value(instance):
     return point if point["quality"] == 0 else None
 
 
+@pytest.mark.slow
 async def test_byte_code_beside_the_source_is_never_read(starter, site, home, until):
     site.plant_byte_code(Path(importlib.util.cache_from_source(str(site.file("acme_source/numbers.py")))))
     instance = await starter.run(home, site.python).serving()
     assert (await until(lambda: value(instance)))["value"] == 1.0
 
 
+@pytest.mark.slow
 async def test_a_plugin_changed_while_its_instance_runs_is_out_when_its_worker_starts_again(starter, site, home, until):
     instance = await starter.run(home, site.python).serving()
     workers = await instance.workers()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import logging
 import os
 import signal
 import time
@@ -58,6 +59,8 @@ from meterhub.workers import Supervised, Workers, WorkerSpec
 SERIAL_FILE = Path("/etc/meterhub/serial")
 _INITIAL_LIMIT = 1 << 20
 _CALM_AFTER = 600.0
+
+_log = logging.getLogger(__name__)
 
 
 class Instance:
@@ -235,7 +238,10 @@ class Instance:
     async def _each(self, seconds: float, work: Callable[[], Awaitable[None]]) -> None:
         while True:
             await asyncio.sleep(seconds)
-            await work()
+            try:
+                await work()
+            except Exception:  # a full disk at one beat must not end all beats to come
+                _log.exception("%s failed; it is tried again in %g s", work.__name__, seconds)
 
     async def _sweep(self) -> None:
         self.hub.sweep()

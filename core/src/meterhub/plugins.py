@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +12,11 @@ import msgspec
 from meterhub_sdk import EventType, Log, MeterhubError, Severity
 from meterhub_sdk.description import Description, ServiceDescription
 from meterhub_sdk.manifest import Manifest
-from meterhub_sdk.point import PatternSet, check_element
+from meterhub_sdk.point import PatternSet
 
 from meterhub.core_events import PLUGIN_ADDED, PLUGIN_GONE, PLUGIN_REFUSED
 from meterhub.files import replace_atomically
+from meterhub.offers import fault_of
 from meterhub.ports import EventRecorder
 from meterhub.trust import Candidate, LocalSignatures, TrustError, TrustStore, Verified, discover, verify_installed
 from meterhub.worker.launch import LaunchDistribution
@@ -78,7 +79,7 @@ class Catalogue:
         found = {candidate.name: self._looked_at(candidate) for candidate in discover()}
         gate = asyncio.Semaphore(_DESCRIBED_AT_ONCE)
         await asyncio.gather(*(self._described(plugin, gate) for plugin in found.values()))
-        self._refuse_twins(found)
+        self._refuse_misdeclared(found)
         before, self.installed = self.installed, found
         for plugin in found.values():
             await self._tell(plugin, before.get(plugin.name))
@@ -185,15 +186,16 @@ class Catalogue:
             raise MeterhubError("nothing here can describe a checkout")
         return await self.describe(plugin)
 
-    def _refuse_twins(self, found: dict[str, Installed]) -> None:
+    def _refuse_misdeclared(self, found: dict[str, Installed]) -> None:
         """A service belongs to one plugin; a second one of the name is refused, first-party ones win."""
         owners = dict.fromkeys(RESERVED, "the core")
         for name in sorted(found, key=lambda n: (not n.startswith(FIRST_PARTY), n)):
             plugin = found[name]
-            services = plugin.description.services if plugin.description else []
-            plugin.problem = plugin.problem or next(filter(None, (_misnamed(s.name, owners) for s in services)), "")
+            if plugin.description is None or plugin.problem:
+                continue
+            plugin.problem = fault_of(plugin.description, owners)
             if not plugin.problem:
-                owners.update({service.name: name for service in services})
+                owners.update({service.name: name for service in plugin.description.services})
 
     def _token(self, candidate: Candidate) -> str | None:
         return self.local.token(candidate) if candidate.source is not None else None
@@ -221,19 +223,6 @@ def _kept(path: Path) -> Description | None:
         return Description.decode(path.read_bytes())
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
-
-
-def _misnamed(service: str, owners: Mapping[str, str]) -> str:
-    """What is wrong with the name of a service, which becomes an element of paths and of point names."""
-    if service in owners:
-        return f"its service {service!r} has a name that belongs to {owners[service]}"
-    try:
-        check_element(service)
-    except ValueError as error:
-        return f"the name of its service will not do: {error}"
-    if service.startswith(".") or "@" in service:
-        return f"the name of its service will not do: {service!r} begins with a dot or holds an @"
-    return ""
 
 
 RESERVED = frozenset(

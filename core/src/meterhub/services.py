@@ -130,8 +130,9 @@ class Services:
             try:
                 await session.stop_service(name)
             except MeterhubError as error:
-                self.protest(session.spec.name, f"{name} did not stop: {error}")
-                session.connection.close()  # its worker is replaced: two of the service must never run
+                if session.live:
+                    self.protest(session.spec.name, f"{name} did not stop: {error}")
+                    session.connection.close()  # its worker is replaced: two of the service must never run
         self.hub.lost(name)
 
     async def _start_again(self, name: str) -> None:
@@ -180,10 +181,10 @@ class Services:
     async def service_state(self, name: str, state: str, detail: str) -> None:
         """A service started, failed, waits or tries again; only the first of a row is an event."""
         known = self.states.get(name)
-        if known is None:
+        if known is None or known.state == state == "running":
             return
         known.state, known.detail, known.since = state, detail, time.time()
-        if state == "running":
+        if state == "running" and known.trouble:
             asyncio.get_running_loop().call_later(RECOVERED_AFTER, self._recovered, known, known.since)
         event = _TROUBLES.get(state)
         if event is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -35,6 +36,7 @@ class WorkerSession:
         self._subscriptions: dict[int, LatestSubscription | Queue] = {}
         self._owned: set[int] = set()
         self._claims: dict[int, Claim] = {}
+        self._leasing: dict[int, asyncio.Future[Claim]] = {}
         self.handlers: dict[str, Handler] = {
             "follow": self._follow,
             "unfollow": self._unfollow,
@@ -188,12 +190,21 @@ class WorkerSession:
         def wanted() -> None:
             self.connection.notify("wanted", number)
 
-        self._claims[number] = await self._services.claims.acquire(
-            thing, service, int(body["priority"]), seconds, wanted
-        )
-        return self._services.orders[service].things[thing]
+        if number in self._leasing or number in self._claims:
+            raise Refused(f"{service} has a lease number {number} already")
+        definition = self._services.orders[service].things[thing]
+        waiting = self._services.claims.acquire(thing, service, int(body["priority"]), seconds, wanted)
+        task = self._leasing[number] = asyncio.ensure_future(waiting)
+        try:
+            self._claims[number] = await task
+        finally:
+            del self._leasing[number]
+        return definition
 
     async def _release(self, number: int) -> None:
+        waiting = self._leasing.get(number)  # the service did not wait for it
+        if waiting is not None and not waiting.cancel() and waiting.exception() is None:
+            self._services.claims.release(waiting.result())
         if (claim := self._claims.pop(number, None)) is not None:
             self._services.claims.release(claim)
 

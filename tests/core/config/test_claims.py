@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from meterhub_sdk import Point
+from meterhub_sdk import Point, Thing
 from meterhub_sdk.checking import Need
 
 from meterhub.config.claims import cross_check
@@ -16,8 +16,8 @@ def claims(offers=(), points=(), **exclusive):
     return Claims(digest="d", points=[Point(name=name) for name in offers], needs=needs)
 
 
-def check(sections, synthesizers=frozenset(), serial=frozenset(), existing=frozenset()):
-    faults = cross_check(sections, frozenset(synthesizers), frozenset(serial), existing=frozenset(existing))
+def check(sections, synthesizers=frozenset(), existing=frozenset()):
+    faults = cross_check(sections, frozenset(synthesizers), existing=frozenset(existing))
     return [(".".join(map(str, fault.path)), fault.message) for fault in faults]
 
 
@@ -50,10 +50,13 @@ def test_one_service_cannot_take_a_port_twice() -> None:
     assert check({"a": twice}) == [("a.two", "TCP port 502 is already taken by a.one; choose another one")]
 
 
-def test_a_shared_thing_may_be_named_by_all() -> None:
-    shared = Claims(digest="d", needs=[Need(["port"], "serial", "com1", False)])
-    assert check({"a": shared, "b": shared}) == []
-    assert check({"a": shared}, serial={"com2"}) == [("a.port", "there is no serial port 'com1'")]
+def test_a_serial_port_is_offered_once_and_may_be_named_by_all() -> None:
+    offers = Claims(digest="d", things=[Thing(kind="serial", name="com1", definition={})])
+    names = Claims(digest="d", needs=[Need(["port"], "serial", "com1", False)])
+    assert check({"serial": offers, "a": names, "b": names}) == []
+    assert check({"a": names}) == [("a.port", "there is no serial port 'com1' (none is configured)")]
+    again = check({"serial": offers, "serial@2": offers})
+    assert again == [("serial@2", "serial offers the serial port 'com1' already; rename one")]
 
 
 @pytest.mark.parametrize(
@@ -81,4 +84,9 @@ def test_a_circle_through_a_device_is_no_fault() -> None:
 
 def test_all_faults_are_told_at_once() -> None:
     sections = {"a": claims(["x"], ["a/x", "b/y"], tcp=1), "b": claims(points=["c/z"], tcp=1)}
-    assert {path for path, _ in check(sections, synthesizers={"a"})} == {"a.rows.1.point", "b.rows.0.point", "b.tcp", "a"}
+    assert {path for path, _ in check(sections, synthesizers={"a"})} == {
+        "a.rows.1.point",
+        "b.rows.0.point",
+        "b.tcp",
+        "a",
+    }

@@ -75,6 +75,7 @@ def test_a_change_names_the_smallest_place() -> None:
         ('{"format": 2, "services": {}}', "has format 2; this version reads format 1"),
         ('{"services": {}, "versions": {"a": "1"}}', "Expected `int`"),
         ("[" * 100_000, "no configuration file"),
+        ('{"services": {"a": {"b": ' + "[" * 100_000, "no configuration file"),
     ],
 )
 def test_what_is_no_configuration_file_is_refused_with_one_sentence(text: str, said: str) -> None:

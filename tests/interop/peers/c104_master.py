@@ -23,7 +23,7 @@ def received(point: c104.Point, previous_info: c104.Information, message: c104.I
     info = point.info
     tell(
         ioa=point.io_address,
-        value=float(info.value) if info.value is not None else None,
+        value=info.value,
         quality=str(info.quality),
         cause=message.cot.name,
         time=round(info.recorded_at.timestamp() * 1000) if info.recorded_at else None,
@@ -31,16 +31,26 @@ def received(point: c104.Point, previous_info: c104.Information, message: c104.I
     return c104.ResponseState.SUCCESS
 
 
+def wait_for_the_end(over: threading.Event) -> None:
+    """Set ``over`` when standard input ends."""
+    sys.stdin.read()
+    over.set()
+
+
 def main() -> None:
     """Connect, and again whenever the connection is lost."""
     port, kind, addresses = int(sys.argv[1]), sys.argv[2], map(int, sys.argv[3:])
     client = c104.Client(tick_rate_ms=100)
     connection = client.add_connection(ip="127.0.0.1", port=port, init=c104.Init.MUTED)
+    assert connection is not None
     station = connection.add_station(common_address=1)
+    assert station is not None
     for address in addresses:
-        station.add_point(io_address=address, type=getattr(c104.Type, kind)).on_receive(callable=received)
+        point = station.add_point(io_address=address, type=getattr(c104.Type, kind))
+        assert point is not None
+        point.on_receive(callable=received)
     over = threading.Event()
-    threading.Thread(target=lambda: (sys.stdin.read(), over.set()), daemon=True).start()
+    threading.Thread(target=wait_for_the_end, args=[over], daemon=True).start()
     client.start()
     was_open = False
     while not over.is_set():
@@ -51,7 +61,7 @@ def main() -> None:
         if is_open != was_open:
             tell(connected=is_open)
             if is_open:
-                connection.interrogation(common_address=1, wait_for_response=True)
+                tell(interrogated=connection.interrogation(common_address=1, wait_for_response=True))
         was_open = is_open
         time.sleep(0.05)
     client.stop()

@@ -62,7 +62,7 @@ def read_exported(data: bytes) -> Exported:
     """A configuration file; ``Refused`` with one sentence when it is none."""
     try:
         found = msgspec.json.decode(data, type=Exported)
-    except (msgspec.ValidationError, msgspec.DecodeError) as error:
+    except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
         raise Refused(f"this is no configuration file: {error}") from error
     if found.format != FORMAT:
         raise Refused(f"the configuration file has format {found.format}; this version reads format {FORMAT}")

@@ -48,6 +48,14 @@ CLIENT_REFUSED = EventType(
     help="Check the client's address and password; somebody may be trying passwords. Further ones are counted.",
 )
 
+CLIENT_MALFORMED = EventType(
+    number=12,
+    name="client-malformed",
+    text="The connection of a DLMS client at {peer} was closed: {reason}",
+    severity=Severity.WARNING,
+    help="It does not speak DLMS/COSEM with the TCP wrapper; find out what it is. Further ones are counted.",
+)
+
 EVENT_TYPES = [
     METER_CONNECTED,
     METER_LOST,
@@ -55,4 +63,5 @@ EVENT_TYPES = [
     MAPPING_NOT_FOUND,
     VALUE_TYPE_WRONG,
     CLIENT_REFUSED,
+    CLIENT_MALFORMED,
 ]

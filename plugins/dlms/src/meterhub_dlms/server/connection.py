@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from meterhub_sdk import Hub, Value
+from meterhub_sdk import EventType, Hub, Value
 
-from meterhub_dlms.events import CLIENT_REFUSED
+from meterhub_dlms.events import CLIENT_MALFORMED, CLIENT_REFUSED
 from meterhub_dlms.link.errors import LinkError
 from meterhub_dlms.link.wrapper import WrapperDeframer, WrapperFrame, wrap
 from meterhub_dlms.server.device import LogicalDevice
@@ -75,8 +75,9 @@ class Listener:
             while frames := await self._frames(reader, deframer):
                 for frame in frames:
                     await self._answer(frame, sessions, writer, peer)
-        except LinkError:
+        except LinkError as error:
             self.counters.errors += 1
+            await self._report(CLIENT_MALFORMED, peer, 0, str(error))
         except (OSError, TimeoutError):
             pass
         except Exception:
@@ -108,17 +109,17 @@ class Listener:
         async with asyncio.timeout(self._config.idle_timeout):
             await writer.drain()
         if session.denied is not None:
-            await self._report(peer, client, session.denied)
+            await self._report(CLIENT_REFUSED, peer, client, session.denied)
             session.denied = None
 
     def _writer(self, client: int, peer: str) -> _Writer:
         return _Writer(self._hub, f"DLMS client {client} at {peer}")
 
-    async def _report(self, peer: str, client: int, reason: str) -> None:
-        """An event for the first refusal of each client; a flood of them must not fill the log."""
+    async def _report(self, event: EventType, peer: str, client: int, reason: str) -> None:
+        """An event for the first fault of each client; a flood of them must not fill the log."""
         if (peer, client) not in self._reported and len(self._reported) < _MAX_REPORTED:
             self._reported.add((peer, client))
-            await self._hub.events.record(CLIENT_REFUSED, client=client, peer=peer, reason=reason)
+            await self._hub.events.record(event, client=client, peer=peer, reason=reason)
 
     def status(self) -> DlmsServerStatus:
         """Counters, and how many are connected."""
