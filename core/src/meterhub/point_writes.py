@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from meterhub_sdk import MeterhubError, NotDone, Refused, Value
-from meterhub_sdk.point import PatternSet
+from meterhub_sdk.point import VALUE_TYPES, PatternSet
 
 from meterhub.core_events import POINT_WRITTEN, WRITE_REFUSED
 from meterhub.ports import EventRecorder
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 SHORTEST, LONGEST = 0.1, 300.0
 _REASON = 200
-_VALUE_TYPES: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (float, int), "str": (str,)}
 
 
 class PointWrites:
@@ -70,7 +69,7 @@ class PointWrites:
             raise Refused(f"there is no point {name}")
         if not state.point.writable:
             raise Refused(f"{name} is read-only")
-        if type(value) not in _VALUE_TYPES[state.point.type]:
+        if type(value) not in VALUE_TYPES[state.point.type]:
             raise Refused(f"{name} takes {state.point.type}, not {value!r:.40}")
         service, _, relative = name.partition("/")
         session = self._services.session_of(service)

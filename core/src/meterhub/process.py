@@ -98,31 +98,31 @@ async def start_worker(launch: Launch, handlers: dict[str, Handler], log: Path) 
         start_new_session=True,
     )
     theirs.close()
+    answers = dict(handlers)
+    worker = WorkerProcess(launch.name, process, Connection(answers, launch.name))
+    answers["ready"] = _ready(worker)
+    answers["broken"] = _broken(worker)
     try:
-        return await _connected(process, ours, launch, handlers, log)
-    except BaseException:
+        await _connect(worker, ours, launch, log)
+    except BaseException:  # it was called off: nothing of it stays
         process.kill()
         process.wait()
+        worker.connection.close()
+        if process.stdout is not None:
+            process.stdout.close()
         raise
+    return worker
 
 
-async def _connected(
-    process: subprocess.Popen[bytes], ours: socket.socket, launch: Launch, handlers: dict[str, Handler], log: Path
-) -> WorkerProcess:
+async def _connect(worker: WorkerProcess, ours: socket.socket, launch: Launch, log: Path) -> None:
     with contextlib.suppress(BrokenPipeError, ConnectionResetError):
         send_launch(ours, launch)
     ours.setblocking(False)
     loop = asyncio.get_running_loop()
-    answers = dict(handlers)
-    connection = Connection(answers, launch.name)
-    worker = WorkerProcess(launch.name, process, connection)
-    answers["ready"] = _ready(worker)
-    answers["broken"] = _broken(worker)
-    await loop.create_unix_connection(lambda: connection, sock=ours)
-    assert process.stdout is not None
-    await loop.connect_read_pipe(lambda: _LogLines(worker, log), process.stdout)
+    await loop.create_unix_connection(lambda: worker.connection, sock=ours)
+    assert worker.process.stdout is not None
+    await loop.connect_read_pipe(lambda: _LogLines(worker, log), worker.process.stdout)
     _watch(loop, worker)
-    return worker
 
 
 def _ready(worker: WorkerProcess) -> Handler:

@@ -125,14 +125,15 @@ def _fault(section: Any, item: Any, secret: frozenset[str]) -> Fault:
     """pydantic's error as one sentence; the path holds only what stands in the document."""
     path: Path = []
     here = section
-    for step in item["loc"]:
-        if isinstance(here, dict) and (step in here or item["type"] == "missing"):
+    last = len(item["loc"]) - 1
+    for place, step in enumerate(item["loc"]):
+        if isinstance(here, dict) and (step in here or (item["type"] == "missing" and place == last)):
             here = here.get(step)
             path.append(step)
         elif isinstance(here, list) and isinstance(step, int) and step < len(here):
             here = here[step]
             path.append(step)
-    field = path[-1] if path and isinstance(path[-1], str) else "this section"
+    field = next((step for step in reversed(path) if isinstance(step, str)), "this section")
     message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if item["type"] == "missing":
         return Fault(path, f"{field} is missing; it must be given")

@@ -103,7 +103,7 @@ def _in_value(value: Any, annotation: Any, metadata: list[Any], path: tuple[str 
         annotation, *more = get_args(annotation)
         metadata = [*metadata, *more]
     marks = [mark for mark in metadata if isinstance(mark, Reference)]
-    if marks and isinstance(value, str | int):
+    if marks and type(value) is annotation:
         yield Found(path, value, marks[0])
     elif isinstance(value, BaseModel):
         yield from _in_model(value, path)

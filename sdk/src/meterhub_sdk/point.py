@@ -10,6 +10,8 @@ from typing import Literal
 import msgspec
 
 PointType = Literal["bool", "int", "float", "str"]
+VALUE_TYPES: dict[str, tuple[type, ...]] = {"bool": (bool,), "int": (int,), "float": (float, int), "str": (str,)}
+"""What a value of each type of point may be, compared with ``type(value)``: ``True`` is no number here."""
 
 ELEMENT_LENGTH = 64
 NAME_LENGTH = 512

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -157,7 +158,10 @@ def _computed(quality: int, work: Callable[[Any, Any], Any], a: Value, b: Value)
     try:
         if isinstance(a, str) or isinstance(b, str):
             raise TypeError("text cannot be computed with")
-        return {"value": work(a, b), "quality": int(quality)}
+        value = work(a, b)
+        if not math.isfinite(value):
+            raise OverflowError(f"{value} is no number to go on with")
+        return {"value": value, "quality": int(quality)}
     except (TypeError, ZeroDivisionError, OverflowError):
         return {"value": None, "quality": int(Quality.INVALID)}
 

@@ -137,7 +137,7 @@ def test_what_one_side_protects_the_other_understands(service, content, wrapping
     client, meter = pair(protection, wrapping)
     plain = bytes((service,)) + content
     protected = client.protect(plain)
-    assert ciphering.is_ciphered(protected)
+    assert ciphering.wrapping_of(protected) is wrapping
     assert not ciphering.is_ciphered(plain)
     assert meter.unprotect(protected) == plain
     assert client.unprotect(meter.protect(plain)) == plain

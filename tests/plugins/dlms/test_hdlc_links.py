@@ -265,6 +265,35 @@ def test_mutated_frames_do_not_harm_a_bus():
     assert wire.exchange(wire.primary.send(b"still here")).apdu == b"ereh llits"
 
 
+def test_mutated_answers_do_not_harm_a_primary():
+    seed = random.randrange(2**32)
+    print("seed", seed)
+    dice = random.Random(seed)
+    bus = HdlcBus({17: station()}, lambda: 0.0)
+    primary, deframer, answered = HdlcPrimary(CLIENT, METER), HdlcDeframer(), 0
+    for _ in range(FUZZED_FRAMES):
+        if primary.state is State.CLOSED:
+            sent = primary.connect()
+        elif primary.state is State.IDLE:
+            sent = dice.choice([primary.keep_alive, lambda: primary.send(bytes(200))])()
+        else:
+            sent = primary.repeat()
+        answer = deframer.feed(serve(bus, sent, lambda request: bytes(dice.randrange(400))))[:1]
+        for frame in answer:
+            field = dice.choice(["kind", "send", "receive", "information", "final", "segmented", "source", None, None])
+            changed = {
+                "kind": dice.choice(list(Kind)), "send": dice.randrange(8), "receive": dice.randrange(8),
+                "information": dice.randbytes(dice.randrange(9)), "final": False, "segmented": True, "source": CLIENT,
+            }  # fmt: skip
+            try:
+                step = primary.feed(frame if field is None else frame._replace(**{field: changed[field]}))
+                answered += step.apdu is not None
+            except LinkError:
+                assert primary.state is State.CLOSED
+    assert answered > FUZZED_FRAMES // 100
+    assert len(primary._answer) <= 0x10002
+
+
 def fuzz(bus, dice, count):
     for _ in range(count):
         kind = dice.choice([Kind.SNRM, Kind.I, Kind.I, Kind.I, Kind.RR, Kind.DISC, Kind.UI, Kind.FRMR])

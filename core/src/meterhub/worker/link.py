@@ -12,16 +12,12 @@ from typing import Any
 
 import msgspec
 from meterhub_sdk import Batch, Clock, Latest, Reading, Refused, Value
+from meterhub_sdk.point import VALUE_TYPES
 from meterhub_sdk.reading import TEXT_LENGTH
 
 from meterhub.wire import Acknowledge, Connection, Handler, Names, Notice, Reply, Request
 
-_TYPES: dict[str, tuple[type, ...]] = {
-    "bool": (bool, type(None)),
-    "int": (int, type(None)),
-    "float": (float, int, type(None)),
-    "str": (str, type(None)),
-}
+_TYPES = {kind: (*types, type(None)) for kind, types in VALUE_TYPES.items()}
 
 
 class PublishReadings(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):

@@ -10,15 +10,17 @@ from meterhub_sdk import EventType, Service, hookimpl
 
 @hookimpl
 def meterhub_services() -> Iterable[type[Service[Any]]]:
-    """The Modbus server."""
+    """The Modbus client and the Modbus server."""
+    from meterhub_modbus.client.service import ModbusClient
     from meterhub_modbus.service import ModbusServer
 
-    return [ModbusServer]
+    return [ModbusClient, ModbusServer]
 
 
 @hookimpl
 def meterhub_event_types() -> Iterable[EventType]:
-    """What the server may write to the event log."""
+    """What client and server may write to the event log."""
+    from meterhub_modbus.client.events import CLIENT_EVENT_TYPES
     from meterhub_modbus.events import EVENT_TYPES
 
-    return EVENT_TYPES
+    return (*EVENT_TYPES, *CLIENT_EVENT_TYPES)

@@ -16,7 +16,7 @@ import sqlite_utils
 from meterhub_sdk.errors import ConfigError, Refused
 from meterhub_sdk.event import EventType
 from meterhub_sdk.hub import Batch, Latest
-from meterhub_sdk.point import PatternSet, Point, is_pattern
+from meterhub_sdk.point import VALUE_TYPES, PatternSet, Point, is_pattern
 from meterhub_sdk.reading import Clock, Quality, Reading, Value
 from meterhub_sdk.service import Service
 from meterhub_sdk.store import open_store
@@ -200,9 +200,12 @@ class FakeHub:
         self.declared.update({point.name: point for point in points})
 
     async def publish(self, batch: Mapping[str, Reading], *, history: bool = False) -> None:
-        for name in batch:
+        for name, reading in batch.items():
             if name not in self.declared:
                 raise Refused(f"{self._name} never declared a point {name!r}")
+            taken = VALUE_TYPES[self.declared[name].type]
+            if reading.value is not None and type(reading.value) not in taken:
+                raise Refused(f"{self._name}/{name} takes {taken[0].__name__}, not {reading.value!r:.40}")
         self.history.extend(batch.items())
         if not history:
             self.published.update(batch)

@@ -38,11 +38,14 @@ def main():
         **ciphered,
     )
     result = {}
-    with client.session():
-        result["energy"] = utils.parse_as_dlms_data(client.get(ENERGY))
-        result["long"] = bytes(utils.parse_as_dlms_data(client.get(LONG))).hex()
-        many = client.get_many([cosem.CosemAttributeWithSelection(a, None) for a in (ENERGY, VOLTAGE)])
-        result["list"] = [item.value for item in many.response_data]
+    client.connect()
+    client.associate()
+    result["energy"] = utils.parse_as_dlms_data(client.get(ENERGY))
+    result["long"] = bytes(utils.parse_as_dlms_data(client.get(LONG))).hex()
+    many = client.get_many([cosem.CosemAttributeWithSelection(a, None) for a in (ENERGY, VOLTAGE)])
+    result["list"] = [item.value for item in many.response_data]
+    client.release_association()
+    # No disconnect: it cannot parse an UA without information, which is what answers a DISC.
     line.close()
     json.dump(result, sys.stdout)
 

@@ -81,7 +81,8 @@ def session(reader, logical_names):
     result = {"sizes": [reader.client.hdlcSettings.maxInfoTX, reader.client.hdlcSettings.maxInfoRX]}
     energy, voltage = GXDLMSRegister("1.1.1.8.0.255"), GXDLMSRegister("1.1.32.7.0.255")
     text = GXDLMSData("0.0.96.1.0.255")
-    energy.shortName, voltage.shortName, text.shortName = 0x2000, 0x2100, 0x2200
+    if not logical_names:
+        energy.shortName, voltage.shortName, text.shortName = 0x2000, 0x2100, 0x2200
     result["energy"] = reader.read(energy, 2)
     result["long"] = bytes(reader.read(text, 2)).hex()
     if not logical_names:

@@ -13,6 +13,9 @@ AARQ, AARE, RLRQ, RLRE = 0x60, 0x61, 0x62, 0x63
 CONTEXT_LN = 1
 """Application context: logical name referencing, no ciphering."""
 
+CONTEXT_SN, CONTEXT_LN_CIPHERED, CONTEXT_SN_CIPHERED = 2, 3, 4
+"""The same with short name referencing, and both with ciphering."""
+
 _CONTEXT_PREFIX = bytes((0x60, 0x85, 0x74, 0x05, 0x08, 0x01))
 _MECHANISM_PREFIX = bytes((0x60, 0x85, 0x74, 0x05, 0x08, 0x02))
 _REQUIREMENTS_AUTHENTICATION = b"\x07\x80"
@@ -23,6 +26,11 @@ class Mechanism(IntEnum):
 
     NONE = 0
     PASSWORD = 1
+    MANUFACTURER = 2
+    MD5 = 3
+    SHA1 = 4
+    GMAC = 5
+    SHA256 = 6
 
 
 class Result(IntEnum):
@@ -47,21 +55,32 @@ class Diagnostic(IntEnum):
 
 
 class AssociationRequest(NamedTuple):
-    """What an AARQ asks for; ``user_information`` holds the initiate request."""
+    """What an AARQ asks for; ``user_information`` holds the initiate request.
+
+    ``authentication`` is a password or a challenge; ``title`` the client's system title, empty without ciphering.
+    """
 
     context: int
     mechanism: int
     authentication: bytes | None
     user_information: bytes
+    title: bytes = b""
 
 
 class AssociationResponse(NamedTuple):
-    """What an AARE answers; ``user_information`` holds the initiate response, an error, or nothing."""
+    """What an AARE answers; ``user_information`` holds the initiate response, an error, or nothing.
+
+    With high-level security it tells the ``mechanism`` and the server's challenge in ``authentication``; ``title``
+    is the server's system title, empty without ciphering.
+    """
 
     context: int
     result: int
     diagnostic: int
     user_information: bytes
+    title: bytes = b""
+    mechanism: int = Mechanism.NONE
+    authentication: bytes | None = None
 
     @property
     def phrase(self) -> str:
@@ -84,6 +103,8 @@ def mechanism_name(mechanism: int) -> bytes:
 def encode_request(request: AssociationRequest) -> bytes:
     """An AARQ."""
     parts = [_tlv(0xA1, _tlv(0x06, context_name(request.context)))]
+    if request.title:
+        parts.append(_tlv(0xA6, _tlv(0x04, request.title)))
     if request.mechanism != Mechanism.NONE:
         parts.append(_tlv(0x8A, _REQUIREMENTS_AUTHENTICATION))
         parts.append(_tlv(0x8B, mechanism_name(request.mechanism)))
@@ -97,17 +118,19 @@ def decode_request(apdu: bytes) -> AssociationRequest:
     """An AARQ; ``CodecError`` when it is malformed."""
     context = mechanism = 0
     authentication: bytes | None = None
-    user_information = b""
+    user_information = title = b""
     for tag, value in _fields(_content(apdu, AARQ)):
         if tag == 0xA1:
             context = _arc(_inner(value, 0x06), _CONTEXT_PREFIX)
+        elif tag == 0xA6:
+            title = _inner(value, 0x04)
         elif tag == 0x8B:
             mechanism = _arc(value, _MECHANISM_PREFIX)
         elif tag == 0xAC:
             authentication = _inner(value, 0x80)
         elif tag == 0xBE:
             user_information = _inner(value, 0x04)
-    return AssociationRequest(context, mechanism, authentication, user_information)
+    return AssociationRequest(context, mechanism, authentication, user_information, title)
 
 
 def encode_response(response: AssociationResponse) -> bytes:
@@ -117,6 +140,12 @@ def encode_response(response: AssociationResponse) -> bytes:
         _tlv(0xA2, _tlv(0x02, bytes((response.result,)))),
         _tlv(0xA3, _tlv(0xA1, _tlv(0x02, bytes((response.diagnostic,))))),
     ]
+    if response.title:
+        parts.append(_tlv(0xA4, _tlv(0x04, response.title)))
+    if response.authentication is not None:
+        parts.append(_tlv(0x88, _REQUIREMENTS_AUTHENTICATION))
+        parts.append(_tlv(0x89, mechanism_name(response.mechanism)))
+        parts.append(_tlv(0xAA, _tlv(0x80, response.authentication)))
     if response.user_information:
         parts.append(_tlv(0xBE, _tlv(0x04, response.user_information)))
     return _tlv(AARE, b"".join(parts))
@@ -124,9 +153,10 @@ def encode_response(response: AssociationResponse) -> bytes:
 
 def decode_response(apdu: bytes) -> AssociationResponse:
     """An AARE; ``CodecError`` when it is malformed or tells no result."""
-    context = diagnostic = 0
+    context = diagnostic = mechanism = 0
     result: int | None = None
-    user_information = b""
+    authentication: bytes | None = None
+    user_information = title = b""
     for tag, value in _fields(_content(apdu, AARE)):
         if tag == 0xA1:
             context = _arc(_inner(value, 0x06), _CONTEXT_PREFIX)
@@ -135,11 +165,17 @@ def decode_response(apdu: bytes) -> AssociationResponse:
         elif tag == 0xA3:
             _, source, _ = _read(value, 0)
             diagnostic = int.from_bytes(_inner(source, 0x02), "big")
+        elif tag == 0xA4:
+            title = _inner(value, 0x04)
+        elif tag == 0x89:
+            mechanism = _arc(value, _MECHANISM_PREFIX)
+        elif tag == 0xAA:
+            authentication = _inner(value, 0x80)
         elif tag == 0xBE:
             user_information = _inner(value, 0x04)
     if result is None:
         raise CodecError("the association response tells no result")
-    return AssociationResponse(context, result, diagnostic, user_information)
+    return AssociationResponse(context, result, diagnostic, user_information, title, mechanism, authentication)
 
 
 def encode_release_request() -> bytes:

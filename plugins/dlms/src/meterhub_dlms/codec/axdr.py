@@ -70,6 +70,17 @@ def decode_from(data: bytes, start: int, depth: int = 0) -> tuple[Data, int]:
         raise CodecError("the value is cut off") from None
 
 
+def decode_untagged(data: bytes, tag: int, start: int) -> tuple[Data, int]:
+    """The value of a known simple type at ``start``, its tag left out, and the place after it."""
+    try:
+        fixed = _FIXED.get(tag)
+        if fixed is not None:
+            return Data(tag, fixed.unpack_from(data, start)[0]), start + fixed.size
+        return _decode_variable(data, tag, start, 0)
+    except (IndexError, struct.error):
+        raise CodecError("the value is cut off") from None
+
+
 def _decode_variable(data: bytes, tag: int, start: int, depth: int) -> tuple[Data, int]:
     if tag in _BYTES_TAGS:
         octets, end = decode_octets(data, start)

@@ -5,12 +5,15 @@ from __future__ import annotations
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
 
-from meterhub_dlms.codec.axdr import decode_octets
+from meterhub_dlms.codec.axdr import decode_octets, encode_octets
 from meterhub_dlms.codec.errors import CodecError
 
 DLMS_VERSION = 6
 VAA_LN = 0x0007
 """The variable name of the initiate response with logical name referencing (clause 8.2.2)."""
+
+VAA_SN = 0xFA00
+"""The same with short name referencing: the base name of the current association."""
 
 INITIATE_REQUEST, INITIATE_RESPONSE, CONFIRMED_SERVICE_ERROR = 0x01, 0x08, 0x0E
 EXCEPTION_RESPONSE = 0xD8
@@ -25,6 +28,7 @@ class Conformance(IntFlag):
     GENERAL_BLOCK_TRANSFER = 1 << 21
     READ = 1 << 20
     WRITE = 1 << 19
+    UNCONFIRMED_WRITE = 1 << 18
     ATTRIBUTE_0_WITH_SET = 1 << 15
     PRIORITY = 1 << 14
     ATTRIBUTE_0_WITH_GET = 1 << 13
@@ -32,6 +36,9 @@ class Conformance(IntFlag):
     BLOCK_TRANSFER_WITH_SET = 1 << 11
     BLOCK_TRANSFER_WITH_ACTION = 1 << 10
     MULTIPLE_REFERENCES = 1 << 9
+    INFORMATION_REPORT = 1 << 8
+    DATA_NOTIFICATION = 1 << 7
+    ACCESS = 1 << 6
     PARAMETERIZED_ACCESS = 1 << 5
     GET = 1 << 4
     SET = 1 << 3
@@ -102,38 +109,40 @@ class InitiateError(IntEnum):
 class Initiate(NamedTuple):
     """Initiate request or response: what a side proposes, or what was agreed.
 
-    ``max_pdu_size`` in bytes is what the sender of this can receive; 0 means no limit.
+    ``max_pdu_size`` in bytes is what the sender of this can receive; 0 means no limit. A request may carry a
+    ``dedicated_key`` for this association alone, and must then be ciphered.
     """
 
     conformance: Conformance
     max_pdu_size: int
     version: int = DLMS_VERSION
+    dedicated_key: bytes = b""
 
 
 def encode_initiate_request(initiate: Initiate) -> bytes:
-    """An initiate request without dedicated key, with confirmed services."""
-    return bytes((INITIATE_REQUEST, 0, 0, 0, initiate.version)) + _encode_agreement(initiate)
+    """An initiate request with confirmed services."""
+    key = initiate.dedicated_key
+    head = bytes((INITIATE_REQUEST, 1)) + encode_octets(key) if key else bytes((INITIATE_REQUEST, 0))
+    return head + bytes((0, 0, initiate.version)) + _encode_agreement(initiate)
 
 
 def decode_initiate_request(apdu: bytes) -> Initiate:
-    """An initiate request; a dedicated key or a quality of service is read over. ``CodecError`` when malformed."""
+    """An initiate request; a quality of service is read over. ``CodecError`` when malformed."""
     try:
         if apdu[0] != INITIATE_REQUEST:
             raise CodecError(f"tag {apdu[0]:#04x} is no initiate request")
-        place = 2
-        if apdu[1]:
-            _, place = decode_octets(apdu, 2)
+        key, place = decode_octets(apdu, 2) if apdu[1] else (b"", 2)
         place += 2 if apdu[place] else 1  # response-allowed
         place += 2 if apdu[place] else 1  # proposed-quality-of-service
-        return _decode_agreement(apdu, place)
+        return _decode_agreement(apdu, place)._replace(dedicated_key=key)
     except IndexError:
         raise CodecError("the initiate request is cut off") from None
 
 
-def encode_initiate_response(initiate: Initiate) -> bytes:
-    """An initiate response for logical name referencing."""
+def encode_initiate_response(initiate: Initiate, variable_name: int = VAA_LN) -> bytes:
+    """An initiate response; ``variable_name`` says whether objects go by logical or by short names."""
     agreement = _encode_agreement(initiate)
-    return bytes((INITIATE_RESPONSE, 0, initiate.version)) + agreement + VAA_LN.to_bytes(2, "big")
+    return bytes((INITIATE_RESPONSE, 0, initiate.version)) + agreement + variable_name.to_bytes(2, "big")
 
 
 def decode_initiate_response(apdu: bytes) -> Initiate:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from meterhub_dlms.link.errors import LinkError
-from meterhub_dlms.link.hdlc_frame import FLAG, HdlcFrame, decode_frame, decode_head
+from meterhub_dlms.link.hdlc_frame import FLAG, FORMAT_MASK, FORMAT_TYPE, HdlcFrame, decode_frame, decode_head
 
 _FLAG = bytes((FLAG,))
 
@@ -71,7 +71,8 @@ class HdlcDeframer:
                 raise LinkError("no flag closes the frame")
             frames.append(decode_frame(buffer[start + 1 : end]))
         except LinkError:
-            # A flag that closed the frame before is no beginning: what follows it is noise, not a damaged frame.
-            self.damaged += 1
+            # A flag that closed the frame before opens nothing by itself: what follows it may be mere noise.
+            self.damaged += buffer[start + 1] & FORMAT_MASK == FORMAT_TYPE
+            self.noise += 1
             return start + 1
         return end

@@ -1,0 +1,1 @@
+"""``modbus-client``: reads Modbus devices into the hub."""

@@ -1,0 +1,171 @@
+"""One medium, TCP connection or serial bus: its task decides who is asked next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from meterhub_sdk import NotDone
+
+from meterhub_modbus.client.breaker import Backoff
+from meterhub_modbus.client.device import DevicePoller
+from meterhub_modbus.client.errors import LinkLost
+from meterhub_modbus.client.link import Link
+from meterhub_modbus.client.plans import Access
+from meterhub_modbus.client.rows import GROUPS
+
+T = TypeVar("T")
+
+_MOST_ERRANDS = 100
+_IDLE = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something that a person or another service wants done on the medium."""
+
+    unit: int
+    work: Callable[[Link], Awaitable[Any]]
+    done: asyncio.Future[Any]
+
+
+class Medium:
+    """The devices of one medium; :meth:`run` is a task of its own.
+
+    Order: errands (writes, commands), then one probe of each lost device whose time has come, then
+    the polling groups from fast to slow. A device's poll goes on before the next device's begins.
+    """
+
+    def __init__(self, access: Access, pollers: Sequence[DevicePoller], longest_delay: float) -> None:
+        self.pollers = list(pollers)
+        self.link: Link | None = None
+        self.dropped = 0
+        self._access = access
+        self._order = deque(self.pollers)
+        self._backoff = Backoff(longest_delay)
+        self._errands: deque[Errand] = deque()
+        self._wake = asyncio.Event()
+        self._reason = "no connection yet"
+
+    async def run(self, first_poll: float) -> None:
+        """Keep the medium open and its devices polled until cancelled."""
+        now = asyncio.get_running_loop().time()
+        for poller in self.pollers:
+            await poller.publish_connected()
+            poller.schedule.restart(now + first_poll)
+        while True:
+            try:
+                link = await self._access.open()
+            except TimeoutError:
+                self._reason = "no connection within the time-out"
+            except (OSError, UnicodeError) as error:  # a host name that cannot be one is a UnicodeError
+                self._reason = str(error) or type(error).__name__
+            else:
+                await self._session(link)
+            for poller in self.pollers:
+                await poller.lost(self._reason)
+            await asyncio.sleep(self._backoff.next())
+
+    async def do(self, unit: int, work: Callable[[Link], Awaitable[T]]) -> T:
+        """Have something done before all polling; :class:`LinkLost` when the medium is not open."""
+        if self.link is None or len(self._errands) >= _MOST_ERRANDS:
+            raise LinkLost(self._reason if self.link is None else "too many requests are waiting")
+        errand = Errand(unit, work, asyncio.get_running_loop().create_future())
+        self._errands.append(errand)
+        self._wake.set()
+        result: T = await errand.done
+        return result
+
+    # -- one session --------------------------------------------------------------------------
+
+    async def _session(self, link: Link) -> None:
+        """One open link, until it is lost."""
+        self.link = link
+        link.wake = self._wake
+        now = asyncio.get_running_loop().time()
+        for poller in self.pollers:
+            poller.resume(now)
+        try:
+            while not link.lost.is_set():
+                await self._turn(link)
+        except LinkLost:
+            pass
+        finally:
+            self._reason = link.reason or "the service stops"
+            link.close()
+            self.link = None
+            self.dropped += link.dropped
+            while self._errands:
+                _fail(self._errands.popleft(), LinkLost(self._reason))
+
+    async def _turn(self, link: Link) -> None:
+        """The next exchange, or the wait for it."""
+        now = asyncio.get_running_loop().time()
+        self._wake.clear()
+        ready = [p for p in self._order if p.ready(now) and link.free_at(p.device.unit) <= now]
+        errand = next((errand for errand in self._errands if link.free_at(errand.unit) <= now), None)
+        if errand is not None:
+            self._errands.remove(errand)
+            await _carry_out(errand, link)
+            return
+        for poller in ready:
+            if poller.breaker.open:
+                await poller.probe(link)
+                self._prove(poller)
+                return
+            poller.start_due(now)
+            await poller.publish_withheld()
+        if not await self._poll(link, ready):
+            await self._rest(link)
+
+    async def _poll(self, link: Link, ready: Sequence[DevicePoller]) -> bool:
+        """One request of the most urgent group; false when nothing is pending."""
+        for group in GROUPS:
+            for poller in ready:
+                if poller.schedule.pending(group):
+                    await poller.poll(link, group)
+                    self._prove(poller)
+                    if not poller.schedule.pending(group):
+                        self._order.remove(poller)
+                        self._order.append(poller)
+                    return True
+        return False
+
+    def _prove(self, poller: DevicePoller) -> None:
+        """A device that answers is proof that the medium works."""
+        if poller.state == "connected":
+            self._backoff.reset()
+
+    async def _rest(self, link: Link) -> None:
+        """Until something is due, somebody wants something, or the link is lost."""
+        if link.lost.is_set():
+            return
+        now = asyncio.get_running_loop().time()
+        until = min((max(p.wait_until(now), link.free_at(p.device.unit)) for p in self.pollers), default=now + _IDLE)
+        held = [link.free_at(errand.unit) for errand in self._errands]
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), max(0.0, min([until, *held]) - now))
+
+
+async def _carry_out(errand: Errand, link: Link) -> None:
+    if errand.done.done():
+        return
+    try:
+        result = await errand.work(link)
+    except Exception as error:
+        _fail(errand, error)
+    except asyncio.CancelledError:
+        _fail(errand, NotDone("the service stopped meanwhile"))
+        raise
+    else:
+        if not errand.done.done():
+            errand.done.set_result(result)
+
+
+def _fail(errand: Errand, error: Exception) -> None:
+    if not errand.done.done():
+        errand.done.set_exception(error)
