@@ -1,0 +1,62 @@
+"""The service that runs the forwarding channels."""
+
+from __future__ import annotations
+
+import asyncio
+
+from meterhub_sdk import Feature, Hub, Service
+from pydantic import BaseModel, Field
+
+from meterhub_forwarding.channel import ChannelStatus, RunningChannel, disabled
+from meterhub_forwarding.events import NO_SERIAL
+from meterhub_forwarding.notices import Notices
+from meterhub_forwarding.settings import ForwardingConfig
+
+
+class ForwardingStatus(BaseModel):
+    """How the channels are doing."""
+
+    channels: list[ChannelStatus] = Field(title="Channels")
+    events_left_out: int = Field(title="Event log entries left out as repetitions")
+
+
+class Forwarding(Service[ForwardingConfig]):
+    """Joins serial ports, TCP and UDP: what one endpoint of a channel receives goes to all others, unchanged."""
+
+    name = "forwarding"
+    title = "Forwarding"
+    menu = "Communication"
+    feature = Feature("forwarding", "Forwarding", built_in=True)
+    single = True
+    status_type = ForwardingStatus
+
+    def __init__(self, hub: Hub, config: ForwardingConfig) -> None:
+        super().__init__(hub, config)
+        self._running: list[RunningChannel] = []
+        self._notices: Notices | None = None
+
+    async def run(self) -> None:
+        """Run every enabled channel until cancelled; an endpoint that fails holds up none of the others."""
+        self._notices = notices = Notices(self.hub)
+        enabled = [channel for channel in self.config.channels if channel.enabled]
+        self._running = [RunningChannel(self.hub, channel, notices) for channel in enabled]
+        for channel in enabled:
+            if not channel.serial_ends:
+                notices.note(NO_SERIAL, channel.label)
+        tasks = [asyncio.create_task(notices.run())]
+        tasks += [asyncio.create_task(end.run()) for channel in self._running for end in channel.endpoints]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            await done.pop()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def status(self) -> ForwardingStatus:
+        """Every channel with its endpoints."""
+        running = [channel.status() for channel in self._running]
+        return ForwardingStatus(
+            channels=[*running, *disabled(self.config.channels)],
+            events_left_out=self._notices.left_out if self._notices is not None else 0,
+        )
