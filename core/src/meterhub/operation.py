@@ -206,7 +206,7 @@ class Operation:
             return one == other
         if {one, other} & ALONE and one != other:
             return False
-        return a.publisher == b.publisher and _only_computes(a) == _only_computes(b)
+        return a.kid == b.kid and _only_computes(a) == _only_computes(b)
 
     def prepare(self, spec: WorkerSpec) -> Launch:
         """Verify the plugins of a worker once more and write its launch frame."""

@@ -33,6 +33,7 @@ class Installed(msgspec.Struct, kw_only=True):
     candidate: Candidate
     manifest: Manifest | None = None
     publisher: str = ""
+    kid: str = ""
     problem: str = ""
     description: Description | None = None
 
@@ -156,7 +157,8 @@ class Catalogue:
         except TrustError as error:
             plugin.problem = str(error)
             return plugin
-        plugin.manifest, plugin.publisher = verified.manifest, verified.publisher.name
+        plugin.manifest = verified.manifest
+        plugin.publisher, plugin.kid = verified.publisher.name, verified.publisher.kid
         if (signed := verified.description) is not None:
             try:
                 plugin.description = Description.decode(signed)

@@ -52,9 +52,11 @@ class EventType:
     help: str = ""
 
     def sentence(self, parameters: dict[str, object]) -> str:
-        """The text with its parameters; a missing one stays visible as ``{name}``."""
-        return _FIELD.sub(lambda found: str(parameters.get(found[1], found[0])), self.text)
+        """The text with its parameters; a missing one stays visible as ``{name}``, and ``{{`` is a brace."""
+        return _FIELD.sub(
+            lambda found: found[0][0] if found[1] is None else str(parameters.get(found[1], found[0])), self.text
+        )
 
 
 # str.format would follow attributes and pad to any width: a text is not to be trusted that far.
-_FIELD = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_FIELD = re.compile(r"\{\{|\}\}|\{(\w+)\}")

@@ -199,7 +199,7 @@ async def bench(house: Callable[..., House]) -> AsyncIterator[House]:
     made = house()
     yield made
     await made.close()
-    assert not [child for child in psutil.Process().children(recursive=True) if "meterhub.worker" in child.cmdline()]
+    assert not [child for child in psutil.Process().children() if "meterhub.worker" in child.cmdline()]
 
 
 @pytest.fixture

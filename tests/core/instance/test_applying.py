@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import date
 
 import psutil
 import pytest
 from meterhub_sdk import NotDone, Quality, Refused
+
+from meterhub.licensing.vendor import issue, new_vendor
 
 pytestmark = pytest.mark.usefixtures("impatient")
 
@@ -225,3 +228,44 @@ async def test_a_silent_point_turns_stale_and_good_again(bench, hand_of, until) 
     assert time > 0
     await hand.post("source/publish", value=2)
     assert hand.reading("source/energy").quality == Quality.GOOD
+
+
+# -- features and trust -------------------------------------------------------------------------
+
+
+async def test_a_licence_starts_a_service_and_a_switch_stops_it_within_a_second(hand, tmp_path) -> None:
+    files = new_vendor("ACME Metering", tmp_path)
+    serial = hand.instance.identity.serial
+    text = issue(files, serial=serial, number="1", features=["acme.alias"], issued=date(2026, 1, 1))
+    await hand.post("licences/trust-vendor", document=files.public.read_text())
+    await hand.apply(alias={"value": 7.0})
+    assert hand.instance.operation.idle["alias"].endswith("is not licensed or switched off")
+    await hand.post("licences/install", text=text)
+    await hand.until_running("alias")
+    assert (await hand.get("/status/alias"))["state"] == "running"
+    assert "/command/alias/publish" in {node.path for node in hand.instance.tree.nodes(hand.owner)}
+    await hand.post("features/switch", name="acme.alias", on=False)
+    async with asyncio.timeout(1):
+        while "alias" in hand.instance.services.states:
+            await asyncio.sleep(0.01)
+    assert hand.instance.configuration.active.services["alias"] == {"value": 7.0}
+    await hand.post("features/switch", name="acme.alias", on=True)
+    await hand.until_running("alias")
+    other = issue(files, serial="MH-000000000000", number="2", features=["acme.alias"], issued=date(2026, 1, 1))
+    with pytest.raises(Refused, match="MH-000000000000"):
+        await hand.post("licences/install", text=other)
+
+
+async def test_a_release_that_was_withdrawn_stops_running(hand) -> None:
+    await hand.apply(source={}, follower={})
+    await hand.until_running("source", "follower")
+    rows = {row["name"]: row for row in (await hand.get("/status/plugins"))["plugins"]}
+    with pytest.raises(Refused, match="give either kid"):
+        await hand.post("plugins/revoke")
+    await hand.post("plugins/revoke", digest=rows["acme-bench"]["digest"])
+    rows = {row["name"]: row for row in (await hand.get("/status/plugins"))["plugins"]}
+    assert rows["acme-bench"]["state"] == "refused"
+    assert "acme-bench" not in hand.instance.workers.running
+    assert hand.instance.services.states["follower"].state == "running"
+    with pytest.raises(Refused):
+        await hand.post("plugins/trust", document="{}", names=["*"])

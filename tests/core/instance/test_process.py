@@ -15,7 +15,7 @@ pytestmark = pytest.mark.usefixtures("impatient")
 
 
 def children() -> list[psutil.Process]:
-    return [c for c in psutil.Process().children(recursive=True) if "meterhub.worker" in c.cmdline()]
+    return [c for c in psutil.Process().children() if "meterhub.worker" in c.cmdline()]
 
 
 @pytest.fixture

@@ -114,6 +114,24 @@ async def test_a_worker_does_not_get_more_memory_than_was_granted(running) -> No
     assert psutil.Process(running.pid("acme-bench")).memory_info().rss < 250 << 20
 
 
+async def test_a_worker_that_uses_more_processor_time_than_was_granted_is_replaced(house, hand_of, monkeypatch) -> None:
+    monkeypatch.setattr(workers, "_CPU_WINDOW", 0.5)
+    made = house(own=True)
+    toml = made.checkout() / "plugin.toml"
+    toml.write_text(toml.read_text() + "cpu = 0.1\n")
+    made.sign()
+    made.configure(source={})
+    hand = hand_of(await made.start())
+    try:
+        await hand.until_running("source")
+        await hand.post("source/burn")
+        (lost,) = await hand.until_event("worker-lost")
+        assert "of a core for a minute (limit 10%) and was replaced" in lost.text
+        await hand.until_running("source")
+    finally:
+        await made.close()
+
+
 async def test_a_worker_that_dies_again_and_again_is_started_less_and_less_often(hand, monkeypatch, until) -> None:
     pauses = []
     real = asyncio.sleep

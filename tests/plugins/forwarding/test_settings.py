@@ -42,6 +42,7 @@ def shared(**more: Any) -> dict[str, Any]:
         ([channel("a", "x", {"kind": "tcp-listen", "port": 1, "tls_key": "k"})], "only one of TLS certificate"),
         ([channel("a", "x", {"kind": "tcp-listen", "port": 1, "allowed": ["10.0.*"]})], "192.0.2.7"),
         ([channel("a", "x", {"kind": "tcp-client", "host": "a b", "port": 1})], "host"),
+        ([channel("a", "x", {"kind": "tcp-client", "host": "a..b", "port": 1})], "is no host"),
     ],
 )
 def test_contradictions_are_refused(channels: list[dict[str, Any]], words: str) -> None:

@@ -27,7 +27,7 @@ def test_devices_of_this_and_other_machines_are_accepted(device: str) -> None:
 @pytest.mark.parametrize(
     "device",
     ["ttyUSB0", "/etc/passwd", "/dev/../etc/passwd", "socket://host", "http://host:1", "socket://u:p@host:1",
-     "socket://host:99999", "socket://host:1?logging=debug", "loop://", ""],
+     "socket://host:99999", "socket://host:1?logging=debug", "loop://", "socket://a..b:1", ""],
 )  # fmt: skip
 def test_anything_else_is_refused_with_what_would_do(device: str) -> None:
     with pytest.raises(ValidationError, match="/dev/ttyUSB0"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self
 
 from meterhub_sdk import Config, Label, SecretName, SerialPort, TcpPort, field
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from meterhub_forwarding.addresses import AddressPattern
 
@@ -13,7 +13,20 @@ MOST_CHANNELS = 10
 MOST_BUSES = 4
 EVERYBODY = ["*.*.*.*", "::/0"]
 
-Host = Annotated[str, StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:_-]+$")]
+
+def _check_host(text: str) -> str:
+    try:
+        text.encode("idna")
+    except UnicodeError:
+        raise ValueError(f"{text!r} is no host; give a name such as meter.example, or an IP address") from None
+    return text
+
+
+Host = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=253, pattern=r"^[A-Za-z0-9.:_-]+$"),
+    AfterValidator(_check_host),
+]
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 
 

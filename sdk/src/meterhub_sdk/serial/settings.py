@@ -24,6 +24,7 @@ def _check_device(text: str) -> str:
         return text
     try:
         url = urlsplit(text)
+        (url.hostname or "").encode("idna")
         sound = url.scheme in _SCHEMES and url.hostname and url.port and text == f"{url.scheme}://{url.netloc}"
     except ValueError:
         sound = False

@@ -219,7 +219,7 @@ async def bus(hub: FakeHub, line: Line, devices: list[Device], **settings: Any) 
     config = ModbusClientConfig(devices=devices, **settings)
     access = SerialAccess(line)
     for device in devices:
-        hub.declared[f"{device.label}/connected"] = Point(name=f"{device.label}/connected")
+        hub.declared[f"{device.label}/connected"] = Point(name=f"{device.label}/connected", type="bool")
         for row in device.all_rows:
             hub.declared[f"{device.label}/{row.label}"] = declaration(config, device, row)
     medium = Medium(access, [DevicePoller(hub, config, device, access) for device in devices], 60)

@@ -62,6 +62,11 @@ class Told2(BaseModel):
     pid: int
 
 
+def _burn() -> None:
+    while True:
+        pass
+
+
 class Source(Driver[SourceConfig]):
     """Publishes its value once, and again whenever it is told."""
 
@@ -133,6 +138,11 @@ class Source(Driver[SourceConfig]):
     async def hang(self) -> None:
         """Block the event loop."""
         time.sleep(3600)
+
+    @command(title="Burn")
+    async def burn(self) -> None:
+        """Use a processor core in a thread, while the event loop stays free."""
+        self.burning = asyncio.create_task(asyncio.to_thread(_burn))
 
     @command(title="Leak")
     async def leak(self) -> None:
