@@ -14,6 +14,7 @@ from meterhub.licensing.vendor import issue, new_vendor
 pytestmark = pytest.mark.usefixtures("impatient")
 
 
+@pytest.mark.slow
 async def test_apply_restarts_only_what_changed(hand) -> None:
     await hand.apply(source={"value": 1.0}, source__2={"value": 2.0}, follower={})
     await hand.until_running("source", "source@2", "follower")
@@ -48,6 +49,7 @@ async def test_a_service_that_does_not_start_any_more_takes_the_revision_back(ha
     assert "Revision 2 was taken back" in (await hand.events("configuration-rolled-back"))[0].text
 
 
+@pytest.mark.slow
 async def test_what_nobody_confirmed_is_taken_back_in_time_and_at_the_next_start(bench, hand_of, until) -> None:
     hand = hand_of(await bench.start())
     await hand.apply(source={"value": 1.0})

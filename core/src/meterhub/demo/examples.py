@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -35,6 +40,18 @@ def read_examples() -> dict[str, Document]:
             raise Refused(f"the demo's configuration {name}.json is missing from this installation")
         found[name] = json.loads(file.read_text("utf-8"))
     return found
+
+
+@contextmanager
+def ports_reserved() -> Iterator[None]:
+    """While this holds, no other demo of this user chooses ports: they are free until the instances listen."""
+    path = Path(tempfile.gettempdir()) / f"meterhub-demo-{os.getuid()}.lock"
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def place(documents: dict[str, Document]) -> Endpoints:

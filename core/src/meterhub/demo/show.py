@@ -14,7 +14,7 @@ from rich.live import Live
 
 from meterhub.cli.client import Client, connected
 from meterhub.cli.output import console, points_table
-from meterhub.demo.examples import INSTANCES, Endpoints, place, read_examples, repository
+from meterhub.demo.examples import INSTANCES, Endpoints, place, ports_reserved, read_examples, repository
 from meterhub.demo.homes import describe_once, new_passwords, prepare
 from meterhub.demo.processes import RunningInstance
 from meterhub.files import replace_atomically
@@ -40,9 +40,10 @@ class _Demo:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, self._stop.set)
-        endpoints = await self._prepare()
         try:
-            await self._start()
+            with ports_reserved():
+                endpoints = await self._prepare()
+                await self._start()
             self._greet(endpoints)
             async with connected(self._directory / "gateway") as gateway:
                 if seconds is not None:
