@@ -224,6 +224,7 @@ class Instance:
     def _background(self) -> None:
         self._spawn(self._each(1.0, self._sweep), "sweep")
         self._spawn(self._each(5.0, self.access.tidy), "tidy")
+        self._spawn(self._each(2.0, self._look_for_devices), "serial devices")
         self._spawn(self.pruner.run(), "prune events")
         self._spawn(self.features.watch(), "watch licences")
         self._spawn(self._calm(), "calm")
@@ -248,6 +249,11 @@ class Instance:
         for queue in self.hub.queues.values():
             if (count := queue.untold_drops()) > 0:
                 self.events.record_soon(core_events.QUEUE_OVERFLOW, source="hub", queue=queue.name, count=count)
+
+    async def _look_for_devices(self) -> None:
+        """A serial adapter that is plugged in again is another device, which a running worker may not open."""
+        if self.operation.new_devices():
+            await self.configuration.plugins_changed()
 
     async def _pulse(self) -> None:
         systemd.notify("WATCHDOG=1")

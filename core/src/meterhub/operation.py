@@ -23,6 +23,7 @@ from meterhub.worker.launch import Launch, LaunchSandbox
 from meterhub.workers import Workers, WorkerSpec
 
 _CORE_DIGEST = "core"
+_SERIAL_FACTS = ["/dev/serial", "/sys/class/tty", "/sys/bus/usb-serial", "/sys/devices"]
 
 
 class Operation:
@@ -41,6 +42,8 @@ class Operation:
         self._services = services
         self._active = active
         self._placement: list[list[str]] = []
+        self._devices: tuple[str, ...] = ()
+        self.new_devices()
         services.grants_of = self.grants
         services.event_of = catalogue.event
         services.version_of = catalogue.version
@@ -188,6 +191,7 @@ class Operation:
             name=worker,
             distributions=tuple(names),
             digests=tuple(plugin.digest for plugin in plugins),
+            devices=self._devices if any(_uses_serial_ports(plugin) for plugin in plugins) else (),
             memory=sum(memory) if len(memory) == len(names) else None,
             cpu=sum(cpu) if len(cpu) == len(names) else None,
         )
@@ -207,6 +211,13 @@ class Operation:
         if {one, other} & ALONE and one != other:
             return False
         return a.kid == b.kid and _only_computes(a) == _only_computes(b)
+
+    def new_devices(self) -> bool:
+        """Whether a serial device turned up since this was last asked, as when an adapter is plugged in again."""
+        known = set(self._devices)
+        present = {f"{path} {path.stat().st_ino}" for path in map(Path, _serial_devices())}
+        self._devices = tuple(sorted(known | present))
+        return not present <= known
 
     def prepare(self, spec: WorkerSpec) -> Launch:
         """Verify the plugins of a worker once more and write its launch frame."""
@@ -232,6 +243,7 @@ class Operation:
                 home=str(self._home),
                 write=[str(self._directory(name)) for name in spec.distributions],
                 network="network" in capabilities,
+                read=_SERIAL_FACTS if "serial" in capabilities else [],
                 serial=_serial_devices() if "serial" in capabilities else [],
                 processes="processes" in capabilities,
                 memory=spec.memory,
@@ -265,6 +277,10 @@ def _only_computes(plugin: Installed) -> bool:
 def _needed(claims: Claims) -> list[tuple[str, str]]:
     """Kind and name of everything that the settings refer to and do not hold by themselves."""
     return [(need.kind, str(need.value)) for need in claims.needs if not need.exclusive]
+
+
+def _uses_serial_ports(plugin: Installed) -> bool:
+    return plugin.manifest is not None and "serial" in plugin.manifest.capabilities
 
 
 def _serial_devices() -> list[str]:

@@ -70,7 +70,11 @@ def _import(plugin: Verified) -> list[ModuleType]:
 def _profile(granted: LaunchSandbox, verified: list[Verified]) -> sandbox.Profile:
     own = tuple(plugin.root / package for plugin in verified for package in plugin.manifest.packages)
     return sandbox.Profile(
-        read=(*sandbox.python_paths(network=granted.network, exclude=Path(granted.home)), *own),
+        read=(
+            *sandbox.python_paths(network=granted.network, exclude=Path(granted.home)),
+            *own,
+            *map(Path, granted.read),
+        ),
         write=tuple(Path(path) for path in granted.write),
         network=granted.network,
         serial=tuple(Path(path) for path in granted.serial),

@@ -24,6 +24,7 @@ class LaunchSandbox(msgspec.Struct, frozen=True, kw_only=True):
     core: int
     home: str
     write: list[str]
+    read: list[str] = []
     network: bool = False
     serial: list[str] = []
     processes: bool = False
