@@ -13,6 +13,7 @@ from meterhub_sdk import EventType, Log, MeterhubError, Severity
 from meterhub_sdk.description import Description, ServiceDescription
 from meterhub_sdk.manifest import Manifest
 from meterhub_sdk.point import PatternSet
+from meterhub_sdk.tools.reserved import CORE
 
 from meterhub.core_events import PLUGIN_ADDED, PLUGIN_GONE, PLUGIN_REFUSED
 from meterhub.files import replace_atomically
@@ -190,7 +191,7 @@ class Catalogue:
 
     def _refuse_misdeclared(self, found: dict[str, Installed]) -> None:
         """A service belongs to one plugin; a second one of the name is refused, first-party ones win."""
-        owners = dict.fromkeys(RESERVED, "the core")
+        owners = dict.fromkeys(CORE, "the core")
         for name in sorted(found, key=lambda n: (not n.startswith(FIRST_PARTY), n)):
             plugin = found[name]
             if plugin.description is None or plugin.problem:
@@ -225,33 +226,6 @@ def _kept(path: Path) -> Description | None:
         return Description.decode(path.read_bytes())
     except (OSError, ValueError, msgspec.MsgspecError):
         return None
-
-
-RESERVED = frozenset(
-    {
-        "access",
-        "backup",
-        "clock",
-        "configuration",
-        "diagnostics",
-        "download",
-        "event-log",
-        "features",
-        "hub",
-        "identifiers",
-        "instance",
-        "licences",
-        "plugins",
-        "points",
-        "secrets",
-        "services",
-        "sessions",
-        "tokens",
-        "users",
-        "workers",
-    }
-)
-"""Names of the core's own nodes, which no service may take."""
 
 
 def row(plugin: Installed) -> dict[str, Any]:

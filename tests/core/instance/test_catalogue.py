@@ -11,8 +11,9 @@ import msgspec
 import pytest
 from meterhub_sdk import MeterhubError
 from meterhub_sdk.description import Description, EventDescription, FeatureDescription, ServiceDescription
+from meterhub_sdk.tools.reserved import CORE
 
-from meterhub.plugins import RESERVED, Catalogue, row
+from meterhub.plugins import Catalogue, row
 from meterhub.trust import LocalSignatures, TrustError, TrustStore
 
 
@@ -215,7 +216,7 @@ async def test_guards_of_no_pattern_keep_their_plugin_out(shelf, patterns) -> No
     assert catalogue.installed["acme-follower"].good
 
 
-@pytest.mark.parametrize("name", sorted(RESERVED))
+@pytest.mark.parametrize("name", sorted(CORE))
 async def test_names_of_the_core_belong_to_the_core(shelf, name) -> None:
     shelf.descriptions["acme-bench"] = Description(services=[service(name)])
     catalogue = shelf.open()

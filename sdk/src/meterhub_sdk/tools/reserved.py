@@ -14,6 +14,7 @@ CORE = frozenset(
         "backup",
         "clock",
         "configuration",
+        "configuration-history",
         "diagnostics",
         "download",
         "event-log",
