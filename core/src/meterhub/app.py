@@ -44,6 +44,7 @@ from meterhub.nodes.services import ServiceNodes
 from meterhub.nodes.status import StatusNodes
 from meterhub.operation import Operation
 from meterhub.plugins import Catalogue
+from meterhub.ports import tell
 from meterhub.resources import Tree
 from meterhub.schema import MIGRATIONS
 from meterhub.secret_box import SecretBox
@@ -152,10 +153,13 @@ class Instance:
     async def start(self, initial: Path | None = None) -> None:
         """Start everything; ``initial`` is a configuration file for a home that has none yet."""
         if self.starts.unclean:
-            await self.events.record(core_events.UNCLEAN, source="core")
+            await tell(self.events, core_events.UNCLEAN, source="core")
         if self.mode == "safe":
-            await self.events.record(core_events.SAFE_MODE, source="core", starts=self.starts.recent)
-        self.starts.begin()
+            await tell(self.events, core_events.SAFE_MODE, source="core", starts=self.starts.recent)
+        try:
+            self.starts.begin()
+        except OSError as error:
+            _log.error("this start cannot be noted: %s", error)
         self.first_password = await self.access.users.bootstrap()
         await self.features.start()
         await self.catalogue.scan()
@@ -166,7 +170,7 @@ class Instance:
         await self.control.start()
         self._background()
         await self.workers.settled(30.0)
-        await self.events.record(core_events.STARTED, source="core", version=__version__, mode=self.mode)
+        await tell(self.events, core_events.STARTED, source="core", version=__version__, mode=self.mode)
         self.state = "running"
         gc.collect()
         gc.freeze()
@@ -182,8 +186,7 @@ class Instance:
         await self.control.stop()
         await self.configuration.stop()
         await self.workers.stop()
-        with contextlib.suppress(Exception):  # a full disk must not keep the instance from stopping
-            await self.events.record(core_events.STOPPED, source="core")
+        await tell(self.events, core_events.STOPPED, source="core")
         await self.receivers.stop(grace=0.5)
         await self.access.close()
         await self.events.close()

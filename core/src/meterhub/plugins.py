@@ -18,7 +18,7 @@ from meterhub_sdk.tools.reserved import CORE
 from meterhub.core_events import PLUGIN_ADDED, PLUGIN_GONE, PLUGIN_REFUSED
 from meterhub.files import replace_atomically
 from meterhub.offers import fault_of
-from meterhub.ports import EventRecorder
+from meterhub.ports import EventRecorder, tell
 from meterhub.trust import Candidate, LocalSignatures, TrustError, TrustStore, Verified, discover, verify_installed
 from meterhub.worker.launch import LaunchDistribution
 
@@ -86,7 +86,7 @@ class Catalogue:
         for plugin in found.values():
             await self._tell(plugin, before.get(plugin.name))
         for gone in before.keys() - found.keys():
-            await self._events.record(PLUGIN_GONE, source="plugins", plugin=gone)
+            await tell(self._events, PLUGIN_GONE, source="plugins", plugin=gone)
 
     def verify(self, name: str) -> Verified:
         """Verify an installed plugin again, as it is at this moment; ``TrustError`` when it may not run."""
@@ -207,11 +207,12 @@ class Catalogue:
         if plugin.problem:
             if self._told.get(plugin.name) != plugin.problem:
                 self._told[plugin.name] = plugin.problem
-                await self._events.record(PLUGIN_REFUSED, source="plugins", plugin=plugin.name, reason=plugin.problem)
+                await tell(self._events, PLUGIN_REFUSED, source="plugins", plugin=plugin.name, reason=plugin.problem)
             return
         self._told.pop(plugin.name, None)
         if before is None or before.digest != plugin.digest:
-            await self._events.record(
+            await tell(
+                self._events,
                 PLUGIN_ADDED,
                 source="plugins",
                 plugin=plugin.name,

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from meterhub_sdk import EventType
 
+from meterhub.store import StoreError
+
 
 class EventRecorder(Protocol):
     """Where events go."""
@@ -30,6 +32,19 @@ class EventRecorder(Protocol):
     async def append(self, entry: Any) -> Any:
         """Write a draft; returns when it is on disk."""
         ...
+
+
+async def tell(
+    events: EventRecorder, event: EventType, /, *, source: str, distribution: str = "meterhub", **parameters: object
+) -> None:
+    """Record what has happened anyway: a disk that takes nothing must not stop it.
+
+    The log counts the entry as lost and says so as soon as it can.
+    """
+    try:
+        await events.record(event, source=source, distribution=distribution, **parameters)
+    except StoreError:
+        events.record_soon(event, source=source, distribution=distribution, **parameters)
 
 
 class SecretSource(Protocol):

@@ -39,7 +39,12 @@ class Store:
 
     def __init__(self, path: Path, migrations: Sequence[Migration]) -> None:
         self.path = path
-        self._database = open_store(path, migrations)
+        try:
+            self._database = open_store(path, migrations)
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"{path} cannot be opened: {error}; free space, mend the disk or restore a backup"
+            ) from error
         self._jobs: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
         self._closed = False
         self._thread = threading.Thread(target=self._work, name=f"store {path.name}", daemon=True)

@@ -18,7 +18,7 @@ from meterhub.config.editor import Draft, Editor
 from meterhub.config.history import History
 from meterhub.config.sections import Checker, put, rechecked
 from meterhub.core_events import CONFIG_APPLIED, CONFIG_CONFIRMED, CONFIG_EDITOR, CONFIG_ROLLED_BACK
-from meterhub.ports import EventRecorder
+from meterhub.ports import EventRecorder, tell
 
 SETTLE = 3.0
 LONGEST_CONFIRM = 86_400.0
@@ -80,7 +80,8 @@ class Configuration:
         """Run the last confirmed revision; one that was never confirmed is taken back."""
         state = self.history.state
         if state.active != state.confirmed:
-            self.history.activate(state.confirmed, confirmed=True)
+            with contextlib.suppress(OSError):  # then the next start takes it back again
+                self.history.activate(state.confirmed, confirmed=True)
             await self._tell_back(state.active, state.confirmed, "the instance restarted before it was confirmed")
         self.active = await rechecked(self._checker, self.history.read(state.confirmed))
         await self._runner.run(self.active)
@@ -261,7 +262,7 @@ class Configuration:
         await self._tell_back(number, before.number, reason)
 
     async def _tell_back(self, number: int, back: int, reason: str) -> None:
-        await self._events.record(CONFIG_ROLLED_BACK, source="configuration", revision=number, back=back, reason=reason)
+        await tell(self._events, CONFIG_ROLLED_BACK, source="configuration", revision=number, back=back, reason=reason)
 
     async def confirm(self, user: str) -> int:
         """Keep the active revision; answers its number."""
