@@ -24,7 +24,7 @@ from meterhub.access.sessions import EndReason, Session, Sessions
 from meterhub.access.supervision import Supervision
 from meterhub.access.tokens import Token, Tokens
 from meterhub.access.users import ADMIN, User, Users, check_name
-from meterhub.access.whole import whole
+from meterhub.whole import whole
 
 MANAGERS = frozenset({Role.SECURITY_ADMIN, Role.ACCESS_ADMIN})
 """Who may end other users' API tokens; everybody may end his own."""

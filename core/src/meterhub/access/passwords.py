@@ -13,7 +13,7 @@ from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
 from meterhub.access.errors import AccessRefused
-from meterhub.access.whole import whole
+from meterhub.whole import whole
 
 T = TypeVar("T")
 

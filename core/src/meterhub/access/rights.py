@@ -10,8 +10,8 @@ from enum import StrEnum
 
 from meterhub.access.errors import AccessRefused, shown
 from meterhub.access.roles import FIXED, ROLES, Role, parse_role, parse_roles
-from meterhub.access.whole import whole
 from meterhub.store import Store
+from meterhub.whole import whole
 
 
 class Verb(StrEnum):

@@ -8,8 +8,8 @@ from meterhub_sdk import Config, field
 from pydantic import ValidationError
 
 from meterhub.access.errors import AccessRefused
-from meterhub.access.whole import whole
 from meterhub.store import Store
+from meterhub.whole import whole
 
 
 class LoginRules(Config):

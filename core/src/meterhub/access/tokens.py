@@ -13,8 +13,8 @@ import sqlite_utils
 from meterhub.access.errors import AccessRefused, shown
 from meterhub.access.roles import Role, format_roles, parse_roles
 from meterhub.access.sessions import digest
-from meterhub.access.whole import whole
 from meterhub.store import Store
+from meterhub.whole import whole
 
 PREFIX = "mh_"
 PER_USER = 16

@@ -12,8 +12,8 @@ import sqlite_utils
 from meterhub.access.errors import AccessRefused, shown
 from meterhub.access.passwords import Hasher, check_password, generate_password
 from meterhub.access.roles import Role, format_roles, parse_roles
-from meterhub.access.whole import whole
 from meterhub.store import Store
+from meterhub.whole import whole
 
 MOST = 32
 LONGEST_NAME = 64

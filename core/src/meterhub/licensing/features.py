@@ -16,8 +16,8 @@ from meterhub.licensing.errors import LicenceError, SwitchRefused
 from meterhub.licensing.events import Report
 from meterhub.licensing.licences import Licences
 from meterhub.licensing.text import FEATURE
-from meterhub.licensing.uninterrupted import uninterrupted
 from meterhub.store import Store, StoreError
+from meterhub.whole import whole
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ class Features:
         names = self._titles().keys() | self._licences.licensed
         return [self._row(name) for name in sorted(names)]
 
-    @uninterrupted
+    @whole
     async def switch(self, name: str, on: bool, user: str) -> None:
         """Switch a built-in or licensed feature on or off; it stays so across restarts and new licences.
 

@@ -16,8 +16,8 @@ from meterhub.licensing.events import Report
 from meterhub.licensing.licence import verify
 from meterhub.licensing.shelf import COUNT_LIMIT, SUFFIX, Kept, Shelf
 from meterhub.licensing.text import Licence, parse
-from meterhub.licensing.uninterrupted import uninterrupted
 from meterhub.licensing.vendor_keys import VendorKey, VendorKeys
+from meterhub.whole import whole
 
 State = Literal["valid", "soon", "expired", "unusable"]
 
@@ -108,7 +108,7 @@ class Licences:
             await self._shelf.take(file)
         await self.look()
 
-    @uninterrupted
+    @whole
     async def install(self, document: bytes, user: str) -> Licence:
         """Install a licence for this instance; it counts at once, and survives a power cut, when this returns.
 
@@ -127,7 +127,7 @@ class Licences:
             await self._report_installed(licence, user)
             return licence
 
-    @uninterrupted
+    @whole
     async def remove(self, file: str, user: str) -> None:
         """Remove the licence in ``file`` (of :meth:`rows`); ``LicenceError`` when there is none."""
         async with self._changing:
@@ -144,7 +144,7 @@ class Licences:
         """The trusted vendors."""
         return list(self._vendors.keys().values())
 
-    @uninterrupted
+    @whole
     async def add_vendor(self, document: bytes, features: Sequence[str], user: str) -> VendorKey:
         """Trust a vendor for the features that the patterns cover; its installed licences count from now on."""
         async with self._changing:
@@ -154,7 +154,7 @@ class Licences:
             await self._report(events.VENDOR_ADDED, **shown, features=", ".join(features), user=user)
             return key
 
-    @uninterrupted
+    @whole
     async def remove_vendor(self, kid: str, user: str) -> None:
         """Trust a vendor no more; its licences stay installed and count no more."""
         async with self._changing:

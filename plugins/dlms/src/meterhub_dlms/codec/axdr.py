@@ -58,6 +58,18 @@ def decode(data: bytes) -> Data:
     return value
 
 
+def decode_values(data: bytes, start: int, count: int, what: str) -> tuple[list[Data], int]:
+    """A counted list of ``count`` values and the place after it; ``what`` names in an error what they are for."""
+    given, place = decode_length(data, start)
+    if given != count:
+        raise CodecError(f"{given} values are given for {count} {what}")
+    values: list[Data] = []
+    for _ in range(count):
+        value, place = decode_from(data, place)
+        values.append(value)
+    return values, place
+
+
 def decode_from(data: bytes, start: int, depth: int = 0) -> tuple[Data, int]:
     """The value at ``start`` and the place after it; ``CodecError`` when it is malformed."""
     try:

@@ -5,7 +5,6 @@ The server's decoder of a short call is in :mod:`meterhub_dlms.codec.ln`.
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import NamedTuple
 
 from meterhub_dlms.codec.axdr import Data, decode_from, decode_octets, encode, encode_octets
@@ -20,14 +19,14 @@ from meterhub_dlms.codec.ln import (
     GetResult,
     decode_action_request,
 )
-from meterhub_dlms.codec.xdlms import AccessResult
+from meterhub_dlms.codec.xdlms import AccessResult, ServiceResult
 
 _NORMAL, _REQUEST_NEXT, _REQUEST_FIRST, _REQUEST_BLOCK = 1, 2, 4, 6
 _RESPONSE_BLOCK, _RESPONSE_NEXT = 2, 4
 _DESCRIPTOR = 9
 
 
-class ActionResult(IntEnum):
+class ActionResult(ServiceResult):
     """Outcome of a method call (clause 7.3.5; its numbers are those of AccessResult where both have them)."""
 
     SUCCESS = 0
@@ -43,19 +42,6 @@ class ActionResult(IntEnum):
     LONG_ACTION_ABORTED = 15
     NO_LONG_ACTION_IN_PROGRESS = 16
     OTHER_REASON = 250
-
-    @classmethod
-    def of(cls, code: int) -> ActionResult:
-        """The result with this code; one the standard does not know counts as other-reason."""
-        return _RESULTS.get(code, cls.OTHER_REASON)
-
-    @property
-    def phrase(self) -> str:
-        """For people: ``object-undefined (4)``."""
-        return f"{self.name.lower().replace('_', '-')} ({self.value})"
-
-
-_RESULTS = {result.value: result for result in ActionResult}
 
 
 class ActionOutcome(NamedTuple):

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from meterhub_dlms.codec.axdr import (
     Data,
-    decode_from,
     decode_length,
     decode_octets,
+    decode_values,
     encode,
     encode_length,
     encode_octets,
@@ -157,13 +157,7 @@ def decode_response(apdu: bytes) -> list[AccessResult] | BlockTaken:
 def _decode_list(apdu: bytes, invoke: int) -> SetList:
     count, place = decode_length(apdu, 3)
     attributes, place = _decode_attributes(apdu, place, count)
-    given, place = decode_length(apdu, place)
-    if given != count:
-        raise CodecError(f"{given} values are given for {count} attributes")
-    values = []
-    for _ in range(count):
-        value, place = decode_from(apdu, place)
-        values.append(value)
+    values, place = decode_values(apdu, place, count, "attributes")
     _at_end(apdu, place)
     return SetList(invoke, attributes, values)
 

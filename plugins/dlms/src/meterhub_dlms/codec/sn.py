@@ -10,6 +10,7 @@ from meterhub_dlms.codec.axdr import (
     decode_from,
     decode_length,
     decode_octets,
+    decode_values,
     encode,
     encode_length,
     encode_octets,
@@ -148,13 +149,7 @@ def decode_write_request(apdu: bytes) -> WriteRequest:
     confirmed = apdu[:1] != bytes((UNCONFIRMED_WRITE_REQUEST,))
     count, place = _count(apdu, WRITE_REQUEST if confirmed else UNCONFIRMED_WRITE_REQUEST)
     items, place = _decode_items(apdu, place, count)
-    given, place = decode_length(apdu, place)
-    if given != count:
-        raise CodecError(f"{given} values are given for {count} names")
-    values = []
-    for _ in range(count):
-        value, place = decode_from(apdu, place)
-        values.append(value)
+    values, place = decode_values(apdu, place, count, "names")
     _at_end(apdu, place)
     return WriteRequest(items, values, confirmed)
 

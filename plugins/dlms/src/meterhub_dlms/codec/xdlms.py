@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import IntEnum, IntFlag
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from meterhub_dlms.codec.axdr import decode_octets, encode_octets
 from meterhub_dlms.codec.errors import CodecError
@@ -47,7 +47,24 @@ class Conformance(IntFlag):
     ACTION = 1
 
 
-class AccessResult(IntEnum):
+class ServiceResult(IntEnum):
+    """A result code of a service; every kind of them has ``OTHER_REASON`` (250)."""
+
+    @classmethod
+    def of(cls, code: int) -> Self:
+        """The result with this code; one the standard does not know counts as other-reason."""
+        try:
+            return cls(code)
+        except ValueError:
+            return cls(250)
+
+    @property
+    def phrase(self) -> str:
+        """For people: ``object-undefined (4)``."""
+        return f"{self.name.lower().replace('_', '-')} ({self.value})"
+
+
+class AccessResult(ServiceResult):
     """Data-access-result: why one item was not read or written (clause 8.2.7)."""
 
     SUCCESS = 0
@@ -66,19 +83,6 @@ class AccessResult(IntEnum):
     NO_LONG_SET_IN_PROGRESS = 18
     DATA_BLOCK_NUMBER_INVALID = 19
     OTHER_REASON = 250
-
-    @classmethod
-    def of(cls, code: int) -> AccessResult:
-        """The result with this code; one the standard does not know counts as other-reason."""
-        return _RESULTS.get(code, cls.OTHER_REASON)
-
-    @property
-    def phrase(self) -> str:
-        """For people: ``object-undefined (4)``."""
-        return f"{self.name.lower().replace('_', '-')} ({self.value})"
-
-
-_RESULTS = {result.value: result for result in AccessResult}
 
 
 class StateError(IntEnum):

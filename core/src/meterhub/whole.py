@@ -15,7 +15,7 @@ def whole(method: Callable[P, Coroutine[Any, Any, T]]) -> Callable[P, Coroutine[
     """Run an async method to its end although its caller is cancelled; the caller waits for it.
 
     Without this a cancelled request could leave a change on disk that memory (which decides who may
-    do what) and the event log never hear of.
+    do what, and what is licensed) and the event log never hear of.
     """
 
     @functools.wraps(method)
