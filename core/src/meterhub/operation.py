@@ -135,7 +135,14 @@ class Operation:
 
     def running(self) -> set[str]:
         """The services that run at the moment."""
-        return {name for name, state in self._services.states.items() if state.state == "running"}
+        return self._in_state("running")
+
+    def starting(self) -> set[str]:
+        """The services that have not run yet."""
+        return self._in_state("starting")
+
+    def _in_state(self, state: str) -> set[str]:
+        return {name for name, known in self._services.states.items() if known.state == state}
 
     def existing_points(self) -> frozenset[str]:
         """The points that exist now."""
@@ -169,6 +176,7 @@ class Operation:
                     points=claims.points,
                     secrets=frozenset(str(need.value) for need in claims.needs if need.kind == "secret"),
                     things={thing: lent[thing] for thing in _needed(claims) if thing in lent},
+                    lends=frozenset((thing.kind, thing.name) for thing in claims.things),
                     directory=directory,
                 )
             )

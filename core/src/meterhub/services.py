@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from meterhub_sdk import Clock, ConfigError, EventType, MeterhubError, NotDone, Point, Refused, Value
+from meterhub_sdk import Borrowers, Clock, ConfigError, EventType, MeterhubError, NotDone, Point, Refused, Value
 from meterhub_sdk.point import PatternSet
 
 from meterhub.claims import Claims
@@ -44,6 +44,7 @@ class Order(msgspec.Struct, frozen=True, kw_only=True):
     points: list[Point]
     secrets: frozenset[str]
     things: dict[tuple[str, str], dict[str, Any]] = {}
+    lends: frozenset[tuple[str, str]] = frozenset()
     directory: Path
 
 
@@ -242,6 +243,16 @@ class Services:
         """The worker that a configured service runs in."""
         order = self.orders.get(service)
         return order.worker if order else None
+
+    def borrowers(self, service: str, kind: str) -> dict[str, Borrowers]:
+        """Who uses the things of this kind that a service lends."""
+        return {
+            thing[1]: Borrowers(
+                sorted(o.name for o in self.orders.values() if thing in o.things), self.claims.holder(thing)
+            )
+            for thing in self.orders[service].lends
+            if thing[0] == kind
+        }
 
     def grants(self, service: str) -> Grants:
         """What a service may do."""

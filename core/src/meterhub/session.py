@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from meterhub_sdk import Point, Refused
+from meterhub_sdk import Borrowers, Point, Refused
 from meterhub_sdk.point import PatternSet, check_name
 
 from meterhub.claims import Claim
@@ -46,6 +46,7 @@ class WorkerSession:
             "secret": self._secret,
             "lease": self._lease,
             "release": self._release,
+            "borrowers": self._borrowers,
             "tree": self._tree,
             "state": self._state,
             "status": self._status,
@@ -207,6 +208,9 @@ class WorkerSession:
             self._services.claims.release(waiting.result())
         if (claim := self._claims.pop(number, None)) is not None:
             self._services.claims.release(claim)
+
+    async def _borrowers(self, body: dict[str, str]) -> dict[str, Borrowers]:
+        return self._services.borrowers(self._own(body["service"]), body["kind"])
 
     async def _tree(self, body: dict[str, Any]) -> Any:
         service = self._own(body.pop("service"))

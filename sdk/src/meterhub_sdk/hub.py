@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import msgspec
 import sqlite_utils
 from meterhub_sdk.event import EventType
 from meterhub_sdk.point import Point
@@ -157,6 +158,13 @@ class Lease(Protocol):
         ...
 
 
+class Borrowers(msgspec.Struct, frozen=True):
+    """Who uses a :class:`~meterhub_sdk.Thing`: all whose settings name it, and who holds it now (``None``: nobody)."""
+
+    named_by: Sequence[str]
+    holder: str | None
+
+
 class Hub(Protocol):
     """All that a service has of the core."""
 
@@ -204,6 +212,10 @@ class Hub(Protocol):
         :attr:`Lease.wanted` at once, others when the holder's ``seconds`` are over. ``Refused``
         when the settings do not name it.
         """
+        ...
+
+    async def borrowers(self, kind: str) -> Mapping[str, Borrowers]:
+        """Who uses the things of this kind that the service lends, by their names."""
         ...
 
     async def secret(self, name: str) -> str:

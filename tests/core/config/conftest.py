@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -59,11 +60,12 @@ class FakePlugins:
 
 @dataclass
 class FakeMachine:
-    """A runner; a section with ``"dead": True`` never runs."""
+    """A runner; a section with ``"dead": True`` never runs, one with ``"slow": n`` is starting when asked n times."""
 
     runs: list[Revision] = field(default_factory=list)
     failure: Exception | None = None
     found: frozenset[str] = frozenset()
+    looks: Counter[str] = field(default_factory=Counter)
 
     async def run(self, revision: Revision) -> list[str]:
         before = self.runs[-1].services if self.runs else {}
@@ -79,7 +81,14 @@ class FakeMachine:
         return self.runs[-1].services
 
     def running(self) -> set[str]:
-        return {name for name, section in self.services.items() if not section.get("dead")} if self.runs else set()
+        if not self.runs:
+            return set()
+        slow = self.starting()
+        return {name for name, section in self.services.items() if not section.get("dead") and name not in slow}
+
+    def starting(self) -> set[str]:
+        self.looks.update(list(self.services))
+        return {name for name, section in self.services.items() if self.looks[name] <= section.get("slow", 0)}
 
     def existing_points(self) -> frozenset[str]:
         return self.found

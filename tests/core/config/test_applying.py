@@ -68,6 +68,12 @@ async def test_an_unconfirmed_revision_is_taken_back_at_the_next_start(bench) ->
     assert len(bench.recorded.of("configuration-rolled-back")) == 1
 
 
+async def test_a_service_that_takes_long_to_start_is_waited_for(bench) -> None:
+    await bench.apply(OLD)
+    bench.machine.looks.clear()
+    assert (await bench.apply({"meter": {"offers": ["x"], "slow": 12}})).applied
+
+
 @pytest.mark.parametrize("confirm_within", [0, 100])
 async def test_a_service_that_ran_before_and_does_not_start_takes_the_revision_back_at_once(
     bench, confirm_within

@@ -203,6 +203,7 @@ class Rig:
             points=checked.points,
             secrets=frozenset(str(need.value) for need in checked.needs if need.kind == "secret"),
             things={("serial", "rs485"): {"device": "/dev/ttyS1"}},
+            lends=frozenset({("serial", "rs485"), ("serial", "rs232"), ("door", "front")}),
             directory=directory,
         )
         return self.orders[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from meterhub_sdk import Refused
+from meterhub_sdk import Borrowers, Refused
 
 THING = ("serial", "rs485")
 
@@ -26,6 +26,15 @@ async def test_a_lease_brings_the_definition_and_ends_with_its_block(two, rig) -
         assert rig.services.claims.holder(THING) == "meter"
     await rig.settle()
     assert rig.services.claims.holder(THING) is None
+
+
+async def test_who_lends_something_is_told_who_uses_it(two) -> None:
+    meter, other = two
+    async with other.lease(*THING):
+        assert await meter.borrowers("serial") == {
+            "rs485": Borrowers(["meter", "meter@other"], "meter@other"),
+            "rs232": Borrowers([], None),
+        }
 
 
 async def test_only_what_the_settings_name_is_leased(two) -> None:

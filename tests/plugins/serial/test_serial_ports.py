@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from meterhub_sdk import Borrowers
 from meterhub_sdk.serial import PortSettings, open_line
 from meterhub_sdk.testing import FakeHub
 from meterhub_serial.devices import Devices
@@ -99,6 +100,7 @@ async def test_a_slow_adapter_and_an_absent_device_are_told_once(
         {"label": "gone", "device": "/dev/ttyUSB99"},
         {"label": "far", "device": "socket://192.0.2.1:5000"},
     )
+    fake_hub.borrowed = {("serial", "slow"): Borrowers(["dlms-client", "forwarding"], "forwarding")}
     service = SerialPorts(fake_hub, ports)
     async with fake_hub.running(service):
         await asyncio.sleep(0.1)
@@ -107,6 +109,8 @@ async def test_a_slow_adapter_and_an_absent_device_are_told_once(
     assert (rows["slow"].present, rows["gone"].present, rows["far"].present) == (True, False, None)
     assert rows["slow"].latency_ms == 16
     assert rows["slow"].line == "9600 Bd 8N1"
+    assert (rows["slow"].used_by, rows["slow"].held_by) == ("dlms-client, forwarding", "forwarding")
+    assert (rows["gone"].used_by, rows["gone"].held_by) == ("", "")
 
 
 async def test_a_device_that_comes_back_is_told(fake_hub: FakeHub, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,9 @@ from meterhub.core_events import CONFIG_APPLIED, CONFIG_CONFIRMED, CONFIG_EDITOR
 from meterhub.ports import EventRecorder, tell
 
 SETTLE = 3.0
+"""Seconds that services are watched after the last of them began to run."""
+
+LONGEST_START = 15.0
 LONGEST_CONFIRM = 86_400.0
 
 
@@ -33,6 +36,10 @@ class Runner(Protocol):
 
     def running(self) -> set[str]:
         """The services that run well at the moment."""
+        ...
+
+    def starting(self) -> set[str]:
+        """The services that were started and have not run yet."""
         ...
 
     def existing_points(self) -> frozenset[str]:
@@ -229,11 +236,15 @@ class Configuration:
 
     async def _broken(self, watched: set[str]) -> list[str]:
         """Give the services time to start; those of ``watched`` that do not run then."""
-        end = asyncio.get_running_loop().time() + self._settle
-        missing = watched
-        while asyncio.get_running_loop().time() < end and watched:
+        clock = asyncio.get_running_loop().time
+        began = clock()
+        end, missing = began + self._settle, watched
+        while watched and clock() < end:
             await asyncio.sleep(min(0.2, self._settle))
+            starting = watched & self._runner.starting()
             missing = watched - self._runner.running()
+            if starting and clock() < began + LONGEST_START:
+                end = clock() + self._settle
         return [f"{name} ran before and does not start any more" for name in sorted(missing)]
 
     def _wait_for_confirmation(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlite_utils
-from meterhub_sdk import Batch, Clock, EventType, Latest, Point, Reading, Refused, Value
+from meterhub_sdk import Batch, Borrowers, Clock, EventType, Latest, Point, Reading, Refused, Value
 from meterhub_sdk.service import Migration
 from meterhub_sdk.store import open_store
 
@@ -155,6 +155,11 @@ class ServiceHub:
     ) -> AsyncIterator[ServiceLease]:
         async with self._link.leased(self.name, kind, name, priority, seconds) as (definition, wanted):
             yield ServiceLease(definition, wanted)
+
+    async def borrowers(self, kind: str) -> dict[str, Borrowers]:
+        body = {"service": self.name, "kind": kind}
+        answer: dict[str, Borrowers] = await self._link.connection.request("borrowers", body, type=dict[str, Borrowers])
+        return answer
 
     async def secret(self, name: str) -> str:
         answer: str = await self._link.connection.request("secret", {"service": self.name, "name": name}, type=str)

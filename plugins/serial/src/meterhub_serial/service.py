@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from meterhub_sdk import Feature, Hub, Rights, Service, Thing, command
+from meterhub_sdk import Borrowers, Feature, Hub, Rights, Service, Thing, command
 from pydantic import BaseModel, Field
 
 from meterhub_serial.devices import Devices
@@ -15,6 +15,7 @@ from meterhub_serial.settings import Port, SerialConfig
 
 WATCH_INTERVAL = 2.0
 _SLOW = 16
+_NOBODY = Borrowers([], None)
 _USES = {"rs485": "RS-485", "rs422": "RS-422", "rs232": "RS-232", "base-meter": "base-meter channel"}
 
 
@@ -24,6 +25,8 @@ class PortStatus(BaseModel):
     port: str = Field(title="Port")
     device: str = Field(title="Device")
     used_as: str = Field(title="Used as")
+    used_by: str = Field(title="Used by", description="The services whose settings name it.")
+    held_by: str = Field(title="In use by", description="The service that has it open at the moment.")
     line: str = Field(title="Line")
     present: bool | None = Field(title="Present", description="Not known of a port of another machine.")
     latency_ms: int | None = Field(None, title="Latency timer", description="Of FTDI adapters, in ms; 1 is best.")
@@ -70,6 +73,7 @@ class SerialPorts(Service[SerialConfig]):
         super().__init__(hub, config)
         self._present: dict[str, bool] = {}
         self._latency: dict[str, int] = {}
+        self._borrowers: Mapping[str, Borrowers] = {}
 
     def things(self) -> Iterable[Thing]:
         """Every port by its label."""
@@ -79,6 +83,7 @@ class SerialPorts(Service[SerialConfig]):
         """Watch the devices until cancelled."""
         local = [port for port in self.config.ports if not port.remote]
         while True:
+            self._borrowers = await self.hub.borrowers("serial")
             for port in local:
                 await self._look(port)
             await asyncio.sleep(WATCH_INTERVAL)
@@ -104,6 +109,8 @@ class SerialPorts(Service[SerialConfig]):
                     port=port.label,
                     device=port.device,
                     used_as=_USES[port.kind],
+                    used_by=", ".join(self._borrowers.get(port.label, _NOBODY).named_by),
+                    held_by=self._borrowers.get(port.label, _NOBODY).holder or "",
                     line=f"{port.baud} Bd {port.data_bits}{port.parity[0].upper()}{port.stop_bits}",
                     present=self._present.get(port.label),
                     latency_ms=self._latency.get(port.label),

@@ -15,7 +15,7 @@ from typing import Any
 import sqlite_utils
 from meterhub_sdk.errors import ConfigError, Refused
 from meterhub_sdk.event import EventType
-from meterhub_sdk.hub import Batch, Latest
+from meterhub_sdk.hub import Batch, Borrowers, Latest
 from meterhub_sdk.point import VALUE_TYPES, PatternSet, Point, is_pattern
 from meterhub_sdk.reading import Clock, Quality, Reading, Value
 from meterhub_sdk.service import Service
@@ -63,7 +63,7 @@ class FakeHub:
     ``give`` feeds points of others, ``published`` holds the newest reading of each own point,
     ``history`` everything published in order, ``events`` what was recorded, ``writes`` what the
     service wrote to others, ``secrets`` what :meth:`secret` answers, ``things`` the
-    definitions of what it can lease and ``leases`` what it holds.
+    definitions of what it can lease, ``leases`` what it holds, and ``borrowed`` who uses what it lends.
     """
 
     def __init__(self, name: str = "under-test", directory: Path | None = None) -> None:
@@ -80,6 +80,7 @@ class FakeHub:
         self.secrets: dict[str, str] = {}
         self.things: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.leases: dict[tuple[str, str], FakeLease] = {}
+        self.borrowed: dict[tuple[str, str], Borrowers] = {}
         self.clock = Clock.VALID
         self.fixed_time: int | None = None
         self._service: Service[Any] | None = None
@@ -181,6 +182,9 @@ class FakeHub:
             yield lease
         finally:
             self.leases.pop((kind, name), None)
+
+    async def borrowers(self, kind: str) -> Mapping[str, Borrowers]:
+        return {name: who for (of, name), who in self.borrowed.items() if of == kind}
 
     async def secret(self, name: str) -> str:
         if name not in self.secrets:
