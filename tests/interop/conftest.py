@@ -124,12 +124,13 @@ async def watch_registers() -> AsyncIterator[Callable[[int, int], list[str]]]:
     """Reads two registers ten times a second with pymodbus until the test ends; gives what went wrong so far."""
     client_module = pytest.importorskip("pymodbus.client")
     tasks: list[asyncio.Task[None]] = []
+    ended = asyncio.Event()  # no cancellation: pymodbus waits with asyncio.wait_for, which can swallow one in Python 3.11
 
     async def watch(port: int, address: int, wrong: list[str]) -> None:
         client = client_module.AsyncModbusTcpClient("127.0.0.1", port=port, retries=0)
         assert await client.connect()
         try:
-            while True:
+            while not ended.is_set():
                 answer = await client.read_holding_registers(address, count=2, device_id=1)
                 if answer.isError():
                     wrong.append(str(answer))
@@ -145,6 +146,5 @@ async def watch_registers() -> AsyncIterator[Callable[[int, int], list[str]]]:
         return wrong
 
     yield start
-    for task in tasks:
-        task.cancel()
+    ended.set()
     await asyncio.gather(*tasks, return_exceptions=True)
