@@ -124,7 +124,7 @@ async def watch_registers() -> AsyncIterator[Callable[[int, int], list[str]]]:
     """Reads two registers ten times a second with pymodbus until the test ends; gives what went wrong so far."""
     client_module = pytest.importorskip("pymodbus.client")
     tasks: list[asyncio.Task[None]] = []
-    ended = asyncio.Event()  # no cancellation: pymodbus waits with asyncio.wait_for, which can swallow one in Python 3.11
+    ended = asyncio.Event()  # a cancellation may be swallowed: pymodbus uses asyncio.wait_for, and this may be 3.11
 
     async def watch(port: int, address: int, wrong: list[str]) -> None:
         client = client_module.AsyncModbusTcpClient("127.0.0.1", port=port, retries=0)
