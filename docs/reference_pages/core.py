@@ -31,7 +31,7 @@ CAPABILITIES = {
     "others. Asking for more than one pattern takes one entry each.",
     "points.write:<pattern>": "write those points; the owner of the point and every guard still decide.",
     "network": "open internet sockets, find names, and serve ports below 1024 where the instance itself may.",
-    "serial": "open the serial devices of the machine: `/dev/ttyS*`, `ttyUSB*`, `ttyACM*` and `ttyAMA*`.",
+    "serial": "open the serial ports of this machine that its settings name.",
     "interface": "carry requests of users to the tree of paths, with the session or API token that each user gave.",
     "processes": "start other programs from the directories that it may read.",
 }

@@ -16,6 +16,7 @@ from meterhub.config.sections import SectionCheck
 from meterhub.core_sections import CORE_SECTIONS, WorkersConfig
 from meterhub.plugins import Catalogue, Installed
 from meterhub.process import Broken, WorkerProcess, start_worker
+from meterhub.serial_devices import SerialDevices, openable
 from meterhub.services import Grants, Order, Services
 from meterhub.trust import TrustError
 from meterhub.upgrades import copy_before
@@ -42,8 +43,7 @@ class Operation:
         self._services = services
         self._active = active
         self._placement: list[list[str]] = []
-        self._devices: tuple[str, ...] = ()
-        self.new_devices()
+        self._devices = SerialDevices()
         services.grants_of = self.grants
         services.event_of = catalogue.event
         services.version_of = catalogue.version
@@ -183,14 +183,13 @@ class Operation:
         return orders
 
     def _specs(self, orders: list[Order]) -> list[WorkerSpec]:
-        members: dict[str, list[str]] = {}
+        members: dict[str, list[Order]] = {}
         for order in orders:
-            row = members.setdefault(order.worker, [])
-            if order.distribution not in row:
-                row.append(order.distribution)
-        return [self._spec(worker, sorted(names)) for worker, names in members.items()]
+            members.setdefault(order.worker, []).append(order)
+        return [self._spec(worker, ordered) for worker, ordered in members.items()]
 
-    def _spec(self, worker: str, names: list[str]) -> WorkerSpec:
+    def _spec(self, worker: str, orders: list[Order]) -> WorkerSpec:
+        names = sorted({order.distribution for order in orders})
         plugins = [self._catalogue.installed[name] for name in names]
         limits = [plugin.manifest.limits for plugin in plugins if plugin.manifest is not None]
         memory = [limit.memory for limit in limits if limit.memory is not None]
@@ -199,7 +198,8 @@ class Operation:
             name=worker,
             distributions=tuple(names),
             digests=tuple(plugin.digest for plugin in plugins),
-            devices=self._devices if any(_uses_serial_ports(plugin) for plugin in plugins) else (),
+            ports=(ports := _serial_ports(orders)),
+            devices=self._devices.of(ports),
             memory=sum(memory) if len(memory) == len(names) else None,
             cpu=sum(cpu) if len(cpu) == len(names) else None,
         )
@@ -221,11 +221,8 @@ class Operation:
         return a.kid == b.kid and _only_computes(a) == _only_computes(b)
 
     def new_devices(self) -> bool:
-        """Whether a serial device turned up since this was last asked, as when an adapter is plugged in again."""
-        known = set(self._devices)
-        present = {f"{path} {path.stat().st_ino}" for path in map(Path, _serial_devices())}
-        self._devices = tuple(sorted(known | present))
-        return not present <= known
+        """Whether a serial device of the settings turned up, as when an adapter is plugged in again."""
+        return self._devices.changed()
 
     def prepare(self, spec: WorkerSpec) -> Launch:
         """Verify the plugins of a worker once more and write its launch frame."""
@@ -252,7 +249,7 @@ class Operation:
                 write=[str(self._directory(name)) for name in spec.distributions],
                 network="network" in capabilities,
                 read=_SERIAL_FACTS if "serial" in capabilities else [],
-                serial=_serial_devices() if "serial" in capabilities else [],
+                serial=openable(spec.ports) if "serial" in capabilities else [],
                 processes="processes" in capabilities,
                 memory=spec.memory,
             ),
@@ -287,9 +284,12 @@ def _needed(claims: Claims) -> list[tuple[str, str]]:
     return [(need.kind, str(need.value)) for need in claims.needs if not need.exclusive]
 
 
-def _uses_serial_ports(plugin: Installed) -> bool:
-    return plugin.manifest is not None and "serial" in plugin.manifest.capabilities
-
-
-def _serial_devices() -> list[str]:
-    return [str(path) for pattern in ("ttyS*", "ttyUSB*", "ttyACM*", "ttyAMA*") for path in Path("/dev").glob(pattern)]
+def _serial_ports(orders: list[Order]) -> tuple[str, ...]:
+    """The devices of this machine behind the serial ports that these services lease."""
+    lent = (
+        definition.get("device")
+        for order in orders
+        for (kind, _), definition in order.things.items()
+        if kind == "serial"
+    )
+    return tuple(sorted({str(device) for device in lent if str(device).startswith("/")}))

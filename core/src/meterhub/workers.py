@@ -31,13 +31,15 @@ _log = logging.getLogger(__name__)
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What a worker is: its distributions and the limits of their manifests.
 
-    ``devices`` are the serial devices that its sandbox knows: an adapter that is plugged in again is
-    another one, and needs another worker. ``memory`` in bytes (resident), ``cpu`` as a share of one core over a minute.
+    ``ports`` are the serial ports that its services lease, ``devices`` what was found behind them: an adapter that is
+    plugged in again is another device, and needs another worker. ``memory`` in bytes (resident), ``cpu`` as a share
+    of one core over a minute.
     """
 
     name: str
     distributions: tuple[str, ...]
     digests: tuple[str, ...]
+    ports: tuple[str, ...] = ()
     devices: tuple[str, ...] = ()
     memory: int | None = None
     cpu: float | None = None
