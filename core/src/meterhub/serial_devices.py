@@ -55,7 +55,8 @@ def _identity(path: str) -> str | None:
         return None
     if not stat.S_ISCHR(found.st_mode) or not _is_serial(os.major(found.st_rdev), os.minor(found.st_rdev)):
         return None
-    return f"{os.path.realpath(path)} {found.st_ino}"
+    # A pseudo-terminal that comes back has the inode number of the one before.
+    return f"{os.path.realpath(path)} {found.st_ino} {found.st_ctime_ns}"
 
 
 def _is_serial(major: int, minor: int) -> bool:

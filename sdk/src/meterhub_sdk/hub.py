@@ -6,13 +6,15 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import sqlite_utils
 from meterhub_sdk.event import EventType
 from meterhub_sdk.point import Point
 from meterhub_sdk.reading import Clock, Reading, Value
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 
 class Latest(dict[str, Reading]):

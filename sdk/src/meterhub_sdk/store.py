@@ -5,10 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import sqlite_utils
 from meterhub_sdk.errors import ConfigError
 from meterhub_sdk.service import Migration
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 
 def open_store(path: Path, migrations: Sequence[Migration]) -> sqlite_utils.Database:
@@ -16,6 +19,8 @@ def open_store(path: Path, migrations: Sequence[Migration]) -> sqlite_utils.Data
 
     ``ConfigError`` when a newer version wrote it: going back would lose what that version kept.
     """
+    import sqlite_utils  # its licence does not go with every plugin's: only a plugin that keeps a store has it
+
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=FULL")

@@ -10,7 +10,7 @@ from importlib.metadata import entry_points
 import pytest
 from meterhub_sdk.tools.cli import main
 
-COMMANDS = ["new", "check", "build", "sign", "new-key"]
+COMMANDS = ["new", "check", "build", "sign", "new-key", "simulate-line"]
 
 
 @pytest.mark.parametrize("arguments", [["--help"], *([command, "--help"] for command in COMMANDS)])
@@ -19,7 +19,8 @@ def test_help_loads_neither_cryptography_nor_the_rooms_of_the_commands(arguments
         "import sys\nfrom meterhub_sdk.tools.cli import main\n"
         "try:\n    main(sys.argv[1:])\nexcept SystemExit as end:\n    assert end.code == 0\n"
         "heavy = {'joserfc', 'cryptography', 'meterhub_sdk.signing', 'meterhub_sdk.tools.new',"
-        " 'meterhub_sdk.tools.check', 'meterhub_sdk.tools.build', 'meterhub_sdk.tools.keys'}\n"
+        " 'meterhub_sdk.tools.check', 'meterhub_sdk.tools.build', 'meterhub_sdk.tools.keys',"
+        " 'meterhub_sdk.simulation'}\n"
         "print(sorted(heavy & sys.modules.keys()), file=sys.stderr)\n"
     )
     done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, check=True)

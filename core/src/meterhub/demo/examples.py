@@ -62,13 +62,14 @@ def place(documents: dict[str, Document]) -> Endpoints:
     for name, document in documents.items():
         for service in LISTENERS:
             section = document["services"].get(service)
-            if section is None:
+            if section is None or "port" not in section:
                 continue
             usual = section["port"]
             section["port"] = moved[usual] = _free_port(section["host"], usual, taken)
             endpoints.setdefault(name, {})[service] = {"host": section["host"], "port": section["port"]}
     for meter in documents["gateway"]["services"]["dlms-client"]["meters"]:
-        meter["port"] = moved[meter["port"]]
+        if "port" in meter:
+            meter["port"] = moved[meter["port"]]
     return endpoints
 
 

@@ -71,9 +71,13 @@ async def describe_once(homes: list[Path]) -> None:
             replace_atomically(home / "descriptions" / path.name, path.read_bytes())
 
 
-def new_passwords() -> dict[str, dict[str, str]]:
-    """A password for each meter, known to it and to the gateway."""
-    meters = {f"meter-{number}": secrets.token_urlsafe(12) for number in (1, 2)}
-    homes = {name: {"meter-password": password} for name, password in meters.items()}
-    homes["gateway"] = {f"{name}-password": password for name, password in meters.items()}
-    return homes
+def new_secrets() -> dict[str, dict[str, str]]:
+    """What each meter and the gateway know of each other: keys for the first, a password for the second."""
+    keys = {name: secrets.token_hex(16) for name in ("encryption-key", "authentication-key")}
+    password = secrets.token_urlsafe(12)
+    known = {f"meter-1-{name}": key for name, key in keys.items()}
+    return {
+        "meter-1": keys,
+        "meter-2": {"meter-password": password},
+        "gateway": {**known, "meter-2-password": password},
+    }

@@ -15,7 +15,8 @@ from rich.live import Live
 from meterhub.cli.client import Client, connected
 from meterhub.cli.output import console, points_table
 from meterhub.demo.examples import INSTANCES, Endpoints, place, ports_reserved, read_examples, repository
-from meterhub.demo.homes import describe_once, new_passwords, prepare
+from meterhub.demo.homes import describe_once, new_secrets, prepare
+from meterhub.demo.line import BAUD, connect, line_between
 from meterhub.demo.processes import RunningInstance
 from meterhub.files import replace_atomically
 
@@ -35,6 +36,7 @@ class _Demo:
         self._directory = directory
         self._instances: list[RunningInstance] = []
         self._stop = asyncio.Event()
+        self._open = contextlib.ExitStack()
 
     async def run(self, seconds: float | None) -> int:
         loop = asyncio.get_running_loop()
@@ -42,7 +44,8 @@ class _Demo:
             loop.add_signal_handler(number, self._stop.set)
         try:
             with ports_reserved():
-                endpoints = await self._prepare()
+                endpoints, ends = await self._prepare()
+                self._open.enter_context(line_between(ends))
                 await self._start()
             self._greet(endpoints)
             async with connected(self._directory / "gateway") as gateway:
@@ -52,18 +55,20 @@ class _Demo:
                 return await self._sum_up(gateway) if seconds is not None else 0
         finally:
             await asyncio.gather(*(instance.stop() for instance in self._instances))
+            self._open.close()
 
-    async def _prepare(self) -> Endpoints:
-        documents, passwords = read_examples(), new_passwords()
-        endpoints = place(documents)
+    async def _prepare(self) -> tuple[Endpoints, Path]:
+        """Make the homes ready; answers the listeners, and where the ends of the serial line belong."""
+        documents, known = read_examples(), new_secrets()
+        endpoints, ends = place(documents), connect(documents, self._directory)
         signed: list[str] = []
         for name in INSTANCES:
-            signed = prepare(self._directory / name, documents[name], passwords[name])
+            signed = prepare(self._directory / name, documents[name], known[name])
         replace_atomically(self._directory / "endpoints.json", json.dumps(endpoints, indent=2).encode())
         if signed:
             console.print(f"Signed with this machine's key, from {repository()}: {', '.join(signed)}", soft_wrap=True)
         await describe_once([self._directory / name for name in INSTANCES])
-        return endpoints
+        return endpoints, ends
 
     async def _start(self) -> None:
         for name in INSTANCES:
@@ -85,7 +90,10 @@ class _Demo:
         gateway = endpoints["gateway"]
         modbus, iec104 = gateway["modbus-server"], gateway["iec104-server"]
         home = self._directory / "gateway"
-        console.print("Two meters are read over DLMS/COSEM; the gateway serves them on. Try, in another terminal:")
+        console.print(
+            f"Two meters are read over DLMS/COSEM, one ciphered over TCP, one over a serial line of {BAUD} Bd; "
+            "the gateway serves them on. Try, in another terminal:"
+        )
         console.print(
             f"  mbpoll -m tcp -p {modbus['port']} -a 1 -0 -r 0 -c 3 -t 4:int -B -1 {modbus['host']}"
             "      (energies of meter 1 in Wh and varh)",

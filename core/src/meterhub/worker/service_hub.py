@@ -8,14 +8,16 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import sqlite_utils
 from meterhub_sdk import Batch, Borrowers, Clock, EventType, Latest, Point, Reading, Refused, Value
 from meterhub_sdk.service import Migration
 from meterhub_sdk.store import open_store
 
 from meterhub.worker.link import Link, OwnPoints
+
+if TYPE_CHECKING:
+    import sqlite_utils
 
 
 class ServicePoints:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import meterhub_sdk
 from meterhub_sdk.layout import ManifestError
 from meterhub_sdk.tools.errors import ToolError
 
 _Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+_Group: TypeAlias = argparse._ArgumentGroup
 _NO_KEY = (
     "a plugin runs only when it is signed; make a key with: meterhub-sdk new-key my-key.pem --kid my-key-1 "
     '--name "My company", and give it with --key my-key.pem, or leave the wheel unsigned with --unsigned'
@@ -48,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _check_parser(commands)
     _build_parser(commands)
     _key_parsers(commands)
+    _simulate_parser(commands)
     return parser
 
 
@@ -88,6 +90,37 @@ def _key_parsers(commands: _Commands) -> None:
     key.add_argument("--kid", required=True, help="the key's name, such as acme-2026")
     key.add_argument("--name", required=True, help="the publisher's name, for people")
     key.set_defaults(run=_new_key)
+
+
+def _simulate_parser(commands: _Commands) -> None:
+    line = commands.add_parser("simulate-line", help="be a serial line with true timing and faults, until interrupted")
+    line.add_argument("--baud", type=int, default=9600, help="its speed (%(default)s)")
+    line.add_argument("--bits", type=int, default=10, help="of a character, all told; 11 with parity (%(default)s)")
+    linked = "a symbolic link to make to a pseudo-terminal; again for each party, the master first"
+    line.add_argument("--link", metavar="LINK", action="append", help=linked)
+    line.add_argument("--echo", action="store_true", help="let each party hear what it sends")
+    line.add_argument("--follow", action="store_true", help="let each party have the speed that its program sets")
+    line.add_argument("--station", metavar="MODULE:FACTORY", help="what answers on the line, beside the terminals")
+    line.add_argument("--arguments", metavar="JSON", default="{}", help="keyword arguments for the factory")
+    line.add_argument(
+        "--turnaround", metavar="MS", type=float, default=0.0, help="turn-around of the station, in milliseconds"
+    )
+    line.add_argument(
+        "--silence", metavar="N", type=float, default=3.5, help="characters of silence end a frame (%(default)s)"
+    )
+    _fault_options(line.add_argument_group("faults"))
+    line.add_argument("--controlled", action="store_true", help="end with standard input, and answer its lines")
+    line.set_defaults(run=_simulate_line)
+
+
+def _fault_options(group: _Group) -> None:
+    rate: dict[str, Any] = {"metavar": "PERCENT", "type": float, "default": 0.0}
+    group.add_argument("--loss", **rate, help="of the frames are lost (%(default)s)")
+    group.add_argument("--corrupt", **rate, help="of the frames have one to three bytes wrong (%(default)s)")
+    group.add_argument("--late", **rate, help="of the replies come late (%(default)s)")
+    group.add_argument("--late-by", metavar="S", type=float, default=2.0, help="how late those come (%(default)s)")
+    group.add_argument("--foreign", **rate, help="of the requests are followed by a strange frame (%(default)s)")
+    group.add_argument("--seed", type=int, default=0, help="another number gives other faults (%(default)s)")
 
 
 def _new(options: argparse.Namespace) -> int:
@@ -150,3 +183,9 @@ def _new_key(options: argparse.Namespace) -> int:
     print(f"{made.public} is its public half, for those who install your plugins")
     print(f"fingerprint {made.fingerprint}")
     return 0
+
+
+def _simulate_line(options: argparse.Namespace) -> int:
+    from meterhub_sdk.simulation.program import simulate_line
+
+    return simulate_line(options)
