@@ -10,11 +10,12 @@ from meterhub_sdk import EventType, Service, hookimpl
 
 @hookimpl
 def meterhub_services() -> Iterable[type[Service[Any]]]:
-    """The Modbus client and the Modbus server."""
+    """The Modbus client, the Modbus server and the simulated devices."""
     from meterhub_modbus.client.service import ModbusClient
     from meterhub_modbus.service import ModbusServer
+    from meterhub_modbus.simulator.service import ModbusSimulator
 
-    return [ModbusClient, ModbusServer]
+    return [ModbusClient, ModbusServer, ModbusSimulator]
 
 
 @hookimpl

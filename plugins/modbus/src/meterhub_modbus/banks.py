@@ -7,6 +7,7 @@ read is a slice and never sees half of one.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
 from meterhub_sdk import Quality, QualityFlag, Reading
 
@@ -71,17 +72,44 @@ class BitBank(Bank):
         return int(characters[::-1], 2).to_bytes((count + 7) // 8, "little")
 
 
-class Unit:
-    """The four banks behind one unit identifier, and the rows that can be written."""
+class Writable(Protocol):
+    """A value that a client may write, as a whole."""
 
-    def __init__(self) -> None:
+    @property
+    def point(self) -> str:
+        """What the writer calls it."""
+        ...
+
+    @property
+    def bits(self) -> bool:
+        """Whether it is one bit."""
+        ...
+
+    @property
+    def count(self) -> int:
+        """Addresses that it takes."""
+        ...
+
+    def decode(self, content: bytes) -> bool | int | float | str:
+        """The value for these registers (of a bit ``b"0"`` or ``b"1"``); ``NotRepresentable`` when they hold none."""
+        ...
+
+
+class Unit:
+    """The four banks behind one unit identifier, and the rows that can be written.
+
+    ``max_registers`` is the most that one request may read.
+    """
+
+    def __init__(self, max_registers: int = 125) -> None:
+        self.max_registers = max_registers
         self.banks: dict[BankName, Bank] = {
             "coils": BitBank(),
             "contacts": BitBank(),
             "input": Bank(2),
             "holding": Bank(2),
         }
-        self.writable: dict[tuple[BankName, int], Cell] = {}
+        self.writable: dict[tuple[BankName, int], Writable] = {}
 
 
 class Cell:
@@ -106,6 +134,10 @@ class Cell:
     def count(self) -> int:
         """Addresses that the value takes."""
         return 1 if self.bits else self.format.registers
+
+    def decode(self, content: bytes) -> bool | int | float | str:
+        """The point's value for what a client writes."""
+        return content == b"1" if self.bits else self.format.decode(content)
 
     def show(self, reading: Reading) -> None:
         """Put a new reading into the banks, or what the group shows in place of an untrusted one."""

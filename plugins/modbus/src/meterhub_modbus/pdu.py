@@ -32,7 +32,7 @@ _READS: dict[int, tuple[BankName, int]] = {
     3: ("holding", 125),
     4: ("input", 125),
 }
-"""Functions that read: the bank, and how many addresses one request may ask for."""
+"""Functions that read: the bank, and how many addresses one request may ask for; a unit may allow fewer registers."""
 
 _COIL = {0xFF00: b"1", 0x0000: b"0"}
 
@@ -73,6 +73,8 @@ class PduHandler:
 
     def _read(self, unit: Unit, pdu: bytes, source: str) -> bytes:
         bank, limit = _READS[pdu[0]]
+        if bank in ("input", "holding"):
+            limit = unit.max_registers
         first, count = _fields(">HH", pdu)
         return _read_response(unit, bank, pdu[0], first, _within(count, limit))
 
@@ -109,7 +111,7 @@ class PduHandler:
         if len(pdu) < 10:
             raise ModbusFault(Fault.VALUE)
         first, count = struct.unpack_from(">HH", pdu, 1)
-        _within(count, 125)
+        _within(count, unit.max_registers)
         address, _, content = _counted(pdu[:1] + pdu[5:], 121, lambda count: 2 * count)
         unit.banks["holding"].check(first, count)
         writes = _writes(unit, "holding", address, content)
@@ -173,7 +175,7 @@ def _writes(unit: Unit, bank: BankName, address: int, content: bytes) -> list[Wr
         value, content = content[: cell.count * width], content[cell.count * width :]
         address += cell.count
         try:
-            writes.append((cell.point, value == b"1" if cell.bits else cell.format.decode(value)))
+            writes.append((cell.point, cell.decode(value)))
         except NotRepresentable:
             raise ModbusFault(Fault.VALUE) from None
     return writes

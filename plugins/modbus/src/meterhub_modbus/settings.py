@@ -39,6 +39,10 @@ def _check_host(text: str) -> str:
         raise ValueError(f"{text!r} is no IP address; give one of this machine's, or 0.0.0.0 or :: for all") from None
 
 
+Host = Annotated[str, AfterValidator(_check_host)]
+"""An IP address to listen on."""
+
+
 class Row(Config):
     """One point in one place of one bank."""
 
@@ -162,7 +166,7 @@ class Identification(Config):
 class ModbusServerConfig(Config):
     """Settings of one Modbus TCP server."""
 
-    host: Annotated[str, AfterValidator(_check_host)] = field(
+    host: Host = field(
         "127.0.0.1", title="Listen on", description="IP address; 0.0.0.0 for all of IPv4, :: for all of IPv6."
     )
     port: TcpPort = field(1502, title="TCP port")

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from importlib.resources import files
 from itertools import pairwise
+from typing import Any
 
 import pytest
 from meterhub_modbus.client import templates
@@ -50,14 +53,56 @@ def test_landmarks_of_the_manuals(name, label, bank, address, registers):
     assert (row.bank, row.address, row.end - row.address) == (bank, address, registers)
 
 
+def all_rows(device: dict[str, Any], **settings: Any) -> list[Row]:
+    config = ModbusClientConfig(devices=[device], **settings)
+    return config.rows(config.devices[0])
+
+
 def test_own_rows_replace_those_of_a_template_and_take_its_byte_order():
     own = {"label": "power", "address": 7, "type": "i32"}
-    device = Device(**DEVICE, template="carlo-gavazzi-em24-ethernet", rows=[own])
-    rows = {row.label: row for row in device.all_rows}
+    device = {**DEVICE, "template": "carlo-gavazzi-em24-ethernet"}
+    rows = {row.label: row for row in all_rows({**device, "rows": [own]})}
     assert rows["power"].address == 7
     assert {row.format.order for row in rows.values()} == {"CDAB"}
-    swapped = Device(**DEVICE, template="carlo-gavazzi-em24-ethernet", byte_order="ABCD")
-    assert {row.format.order for row in swapped.all_rows} == {"ABCD"}
+    assert {row.format.order for row in all_rows({**device, "byte_order": "ABCD"})} == {"ABCD"}
+
+
+OWN = {"name": "acme-m3", "title": "Acme M3", "manual": "M3 manual, chapter 7"}
+OWN_ROWS = [{"label": "power", "address": 10, "type": "i32"}]
+
+
+def test_an_own_template_is_as_good_as_one_of_the_package():
+    template = {**OWN, "byte_order": "CDAB", "max_registers": 32, "rows": OWN_ROWS}
+    config = ModbusClientConfig(templates=[template], devices=[{**DEVICE, "template": "acme-m3"}])
+    [device] = config.devices
+    [row] = config.rows(device)
+    assert (row.label, row.address, row.format.order) == ("power", 10, "CDAB")
+    assert config.register_limit(device) == 32
+
+
+@pytest.mark.parametrize("name", templates.names())
+def test_a_file_of_the_package_is_an_own_template_once_it_has_a_name(name):
+    content = json.loads((files("meterhub_modbus.client") / "templates" / f"{name}.json").read_text())
+    config = ModbusClientConfig(
+        templates=[{**content, "name": "mine"}], devices=[{**DEVICE, "template": "mine"}, {**DEVICE, "label": "e"}]
+    )
+    assert len(config.rows(config.devices[0])) == len(templates.load(name).rows)
+    assert content["source"]
+
+
+@pytest.mark.parametrize(
+    ("own", "message"),
+    [
+        ([{**OWN, "name": "janitza-umg", "rows": OWN_ROWS}], "there is a template 'janitza-umg' already"),
+        ([{**OWN, "rows": OWN_ROWS}] * 2, "the template name 'acme-m3' is given more than once"),
+        ([{**OWN, "rows": []}], "rows"),
+        ([{**OWN, "rows": [{"label": "power", "address": 10, "type": "i33"}]}], "'i33' is no type"),
+        ([{**OWN, "max_registers": 1, "rows": OWN_ROWS}], "device 'd' row power at holding 10 takes 2 registers"),
+    ],
+)
+def test_own_templates_that_cannot_be(own, message):
+    with pytest.raises(ValidationError, match=message):
+        ModbusClientConfig(templates=own, devices=[{**DEVICE, "template": "acme-m3"}])
 
 
 @pytest.mark.parametrize(
@@ -83,7 +128,7 @@ def test_sources_show_the_usual_number_and_the_address(bank, address, source):
         ({"type": "bool", "factor": 2}, "cannot be scaled"),
         ({"type": "f32", "missing": 1}, "integer types"),
         ({"address": 65535, "type": "u32"}, "crosses address 65535"),
-        ({"type": "bit[16]"}, "type"),
+        ({"type": "bit[16]"}, r"'bit\[16\]' is no type; give bool"),
         ({"type": "string[247]"}, "too long"),
         ({"label": "connected"}, "connected"),
         ({"label": "a/b"}, "holds '/'"),
@@ -102,11 +147,16 @@ def test_rows_that_cannot_be(row, message):
         ({"max_registers": 1, "rows": [{"label": "x", "address": 0, "type": "u32"}]}, "answers 1 at once"),
         ({"port": 0}, "port"),
         ({"unit": 256}, "unit"),
+        ({"host": ""}, "give its host"),
+        ({"serial_port": "bus-1"}, "no serial port"),
+        ({"interface": "serial", "serial_port": "bus-1"}, "no host"),
+        ({"interface": "serial", "host": ""}, "give the port's label"),
+        ({"interface": "serial", "host": "", "serial_port": "bus-1", "unit": 0}, "1 to 247"),
     ],
 )
 def test_devices_that_cannot_be(device, message):
     with pytest.raises(ValidationError, match=message):
-        Device(**DEVICE, **device)
+        ModbusClientConfig(devices=[{**DEVICE, **device}])
 
 
 def test_two_devices_cannot_share_a_label():

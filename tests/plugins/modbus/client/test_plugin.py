@@ -12,19 +12,22 @@ import pytest
 from meterhub_modbus.client import report, status
 from meterhub_modbus.client.rows import Row
 from meterhub_modbus.client.settings import Device, ModbusClientConfig
-from meterhub_modbus.client.templates import Template
+from meterhub_modbus.client.templates import OwnTemplate, Template
 from meterhub_modbus.client.trial import TrialRead, TrialResult
+from meterhub_modbus.simulator.service import ModbusSimulatorStatus
+from meterhub_modbus.simulator.settings import Given, ModbusSimulatorConfig, SimulatedDevice
 
 MODELS = [
-    *(Row, Device, ModbusClientConfig, Template, TrialRead, TrialResult),
-    *(report.Plan, report.PlannedGroup, report.PlannedRequest),
+    *(Row, Device, ModbusClientConfig, Template, OwnTemplate, TrialRead, TrialResult),
+    *(Given, SimulatedDevice, ModbusSimulatorConfig, ModbusSimulatorStatus),
+    *(report.Plan, report.PlannedRequest, status.GroupLoad),
     *(status.ModbusClientStatus, status.DeviceStatus, status.GroupStatus, status.ConnectionStatus),
 ]
 
 
 def test_client_and_server_are_offered_and_their_features_are_in_the_manifest():
     services = {service.name: service for service in meterhub_modbus.meterhub_services()}
-    assert list(services) == ["modbus-client", "modbus-server"]
+    assert list(services) == ["modbus-client", "modbus-server", "modbus-simulator"]
     manifest = tomllib.loads(resources.files(meterhub_modbus).joinpath("plugin.toml").read_text())
     assert manifest["features"] == [service.feature.name for service in services.values()]
     assert set(services["modbus-client"].commands()) == {"plan", "test-read"}

@@ -142,7 +142,7 @@ async def test_polling_begins_after_the_pause(scripted, registers, run_client):
     scripted.behave = registers
     async with run_client([{"label": "r", "address": 0, "type": "u16"}], port=scripted.port, first_poll=600) as client:
         await client.until(lambda: scripted.connections == 1)
-        await client.until(lambda: client.service.status().connections[0].open)
+        await client.until(lambda: client.service.status().connections[0].state == "open")
         assert scripted.requests == []
         assert client.device().state == "waiting"
 

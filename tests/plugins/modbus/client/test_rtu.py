@@ -94,17 +94,26 @@ class Line(threading.Thread):
 class SerialAccess:
     """Opens the slave end of a pseudo-terminal."""
 
+    kind = "Modbus RTU"
+    used_as = ""
+    errors = 0
+
     def __init__(self, line: Line) -> None:
         self.line = line
         self.cost = line.timing.cost
 
-    async def open(self) -> RtuLink:
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[RtuLink]:
         loop = asyncio.get_running_loop()
         _, link = await serial_asyncio.create_serial_connection(
             loop, lambda: RtuLink(self.line.timing), self.line.url, baudrate=self.line.timing.baud
         )
         await link.made.wait()
-        return link
+        try:
+            yield link
+        finally:
+            link.close()
+            await asyncio.sleep(0.01)
 
 
 Lines = Callable[..., Line]
@@ -125,16 +134,6 @@ def lines() -> Iterator[Lines]:
         line.close()
 
 
-@contextlib.asynccontextmanager
-async def link_on(line: Line) -> AsyncIterator[RtuLink]:
-    link = await SerialAccess(line).open()
-    try:
-        yield link
-    finally:
-        link.close()
-        await asyncio.sleep(0.01)
-
-
 def reader(registers: Any) -> Answer:
     return lambda unit, pdu: (TURNAROUND, framed(unit, registers(unit, pdu)))
 
@@ -142,7 +141,7 @@ def reader(registers: Any) -> Answer:
 @pytest.mark.parametrize("baud", [9600, 115_200])
 async def test_t35_is_kept_before_every_request(lines, registers, baud):
     line = lines(reader(registers), baud)
-    async with link_on(line) as link:
+    async with SerialAccess(line).open() as link:
         for address in range(6):
             answer = await link.ask(read(1 + address % 2, "holding", address, 2), 2)
             assert struct.unpack(">HH", answer.content) == (address, address + 1)
@@ -154,7 +153,7 @@ async def test_t35_is_kept_before_every_request(lines, registers, baud):
 async def test_a_late_answer_is_dropped_and_the_unit_left_alone(lines, registers):
     delays = iter([0.3])
     line = lines(lambda unit, pdu: (next(delays, TURNAROUND), framed(unit, registers(unit, pdu))))
-    async with link_on(line) as link:
+    async with SerialAccess(line).open() as link:
         with pytest.raises(NoAnswer):
             await link.ask(read(1, "holding", 100, 2), 0.1)
         assert link.free_at(1) > link.free_at(2) == 0
@@ -177,7 +176,7 @@ async def test_a_late_answer_is_dropped_and_the_unit_left_alone(lines, registers
 )
 async def test_the_answer_is_found_among_foreign_bytes(lines, registers, around):
     line = lines(lambda unit, pdu: (TURNAROUND, around(framed(unit, registers(unit, pdu)))))
-    async with link_on(line) as link:
+    async with SerialAccess(line).open() as link:
         answer = await link.ask(read(1, "holding", 10, 2), 2)
         assert struct.unpack(">HH", answer.content) == (10, 11)
         assert link.dropped == 1
@@ -197,7 +196,7 @@ async def test_the_answer_is_found_among_foreign_bytes(lines, registers, around)
 )
 async def test_a_wrong_frame_is_never_an_answer(lines, registers, wrong, message):
     line = lines(lambda unit, pdu: (TURNAROUND, wrong(framed(unit, registers(unit, pdu)))), 115_200)
-    async with link_on(line) as link:
+    async with SerialAccess(line).open() as link:
         with pytest.raises(Exception, match=message) as raised:
             await link.ask(read(1, "holding", 10, 2), 0.3)
         assert not isinstance(raised.value, DeviceException)
@@ -205,7 +204,7 @@ async def test_a_wrong_frame_is_never_an_answer(lines, registers, wrong, message
 
 async def test_an_exception_is_told_and_a_lost_port_too(lines, registers):
     line = lines(reader(registers))
-    async with link_on(line) as link:
+    async with SerialAccess(line).open() as link:
         with pytest.raises(DeviceException, match="exception 2"):
             await link.ask(read(1, "holding", 5000, 2), 2)
         link.fail("the adapter was pulled out")
@@ -220,7 +219,7 @@ async def bus(hub: FakeHub, line: Line, devices: list[Device], **settings: Any) 
     access = SerialAccess(line)
     for device in devices:
         hub.declared[f"{device.label}/connected"] = Point(name=f"{device.label}/connected", type="bool")
-        for row in device.all_rows:
+        for row in config.rows(device):
             hub.declared[f"{device.label}/{row.label}"] = declaration(config, device, row)
     medium = Medium(access, [DevicePoller(hub, config, device, access) for device in devices], 60)
     task = asyncio.create_task(medium.run(0))

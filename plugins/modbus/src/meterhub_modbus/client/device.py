@@ -70,6 +70,7 @@ class DevicePoller:
 
     def resume(self, now: float) -> None:
         """The medium is open again: everything is due, unless the device was silent before it broke."""
+        self.plans.expire()
         if self.state == "lost" and not self.breaker.open:
             self.state = "waiting"
             self.schedule.restart(now)

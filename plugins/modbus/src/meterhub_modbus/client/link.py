@@ -56,6 +56,11 @@ class Link(asyncio.Protocol, ABC):
 
     # -- what a kind of link adds -----------------------------------------------------------
 
+    @property
+    def wanted(self) -> bool:
+        """True once somebody else waits for the medium: finish the exchange and leave it."""
+        return False
+
     @abstractmethod
     async def quiet(self) -> None:
         """Wait until the line may be used again."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
-from meterhub_sdk import NotDone
+from meterhub_sdk import MeterhubError, NotDone
 
 from meterhub_modbus.client.breaker import Backoff
 from meterhub_modbus.client.device import DevicePoller
@@ -22,6 +22,8 @@ T = TypeVar("T")
 
 _MOST_ERRANDS = 100
 _IDLE = 3600.0
+
+State = Literal["opening", "open", "lent", "lost"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +40,18 @@ class Medium:
 
     Order: errands (writes, commands), then one probe of each lost device whose time has come, then
     the polling groups from fast to slow. A device's poll goes on before the next device's begins.
+    When somebody with more right wants a serial port, it is given back between two exchanges; what
+    is asked of the medium meanwhile waits.
     """
 
     def __init__(self, access: Access, pollers: Sequence[DevicePoller], longest_delay: float) -> None:
         self.pollers = list(pollers)
+        self.access = access
         self.link: Link | None = None
+        self.state: State = "opening"
         self.dropped = 0
-        self._access = access
+        self.lendings = 0
+        """Times that the port was given back for somebody else."""
         self._order = deque(self.pollers)
         self._backoff = Backoff(longest_delay)
         self._errands: deque[Errand] = deque()
@@ -57,23 +64,25 @@ class Medium:
         for poller in self.pollers:
             await poller.publish_connected()
             poller.schedule.restart(now + first_poll)
-        while True:
-            try:
-                link = await self._access.open()
-            except TimeoutError:
-                self._reason = "no connection within the time-out"
-            except (OSError, UnicodeError) as error:  # a host name that cannot be one is a UnicodeError
-                self._reason = str(error) or type(error).__name__
-            else:
-                await self._session(link)
-            for poller in self.pollers:
-                await poller.lost(self._reason)
-            await asyncio.sleep(self._backoff.next())
+        try:
+            while True:
+                await self._use()
+                if self.state == "lent":
+                    continue
+                self._drop_errands()
+                for poller in self.pollers:
+                    await poller.lost(self._reason)
+                await asyncio.sleep(self._backoff.next())
+                self.state = "opening"
+        finally:
+            self._reason = "the service stops"
+            self._drop_errands()
 
     async def do(self, unit: int, work: Callable[[Link], Awaitable[T]]) -> T:
         """Have something done before all polling; :class:`LinkLost` when the medium is not open."""
-        if self.link is None or len(self._errands) >= _MOST_ERRANDS:
-            raise LinkLost(self._reason if self.link is None else "too many requests are waiting")
+        closed = self.state not in ("open", "lent")
+        if closed or len(self._errands) >= _MOST_ERRANDS:
+            raise LinkLost(self._reason if closed else "too many requests are waiting")
         errand = Errand(unit, work, asyncio.get_running_loop().create_future())
         self._errands.append(errand)
         self._wake.set()
@@ -82,25 +91,41 @@ class Medium:
 
     # -- one session --------------------------------------------------------------------------
 
+    async def _use(self) -> None:
+        """Open the medium and work on it, until it is lost or lent to somebody else; ``state`` says which."""
+        async with AsyncExitStack() as stack:
+            try:
+                link = await stack.enter_async_context(self.access.open())
+            except TimeoutError:
+                self.state, self._reason = "lost", "no connection within the time-out"
+                return
+            except (OSError, UnicodeError, MeterhubError) as error:  # no host name: UnicodeError
+                self.state, self._reason = "lost", str(error) or type(error).__name__
+                return
+            await self._session(link)
+
     async def _session(self, link: Link) -> None:
-        """One open link, until it is lost."""
-        self.link = link
+        """One open link."""
+        self.link, self.state = link, "open"
         link.wake = self._wake
         now = asyncio.get_running_loop().time()
         for poller in self.pollers:
             poller.resume(now)
         try:
-            while not link.lost.is_set():
+            while not (link.lost.is_set() or link.wanted):
                 await self._turn(link)
+            await link.quiet()
         except LinkLost:
             pass
         finally:
-            self._reason = link.reason or "the service stops"
-            link.close()
-            self.link = None
+            self.link, self._reason = None, link.reason
+            self.state = "lent" if link.wanted and not link.lost.is_set() else "lost"
+            self.lendings += self.state == "lent"
             self.dropped += link.dropped
-            while self._errands:
-                _fail(self._errands.popleft(), LinkLost(self._reason))
+
+    def _drop_errands(self) -> None:
+        while self._errands:
+            _fail(self._errands.popleft(), LinkLost(self._reason))
 
     async def _turn(self, link: Link) -> None:
         """The next exchange, or the wait for it."""
@@ -142,13 +167,14 @@ class Medium:
 
     async def _rest(self, link: Link) -> None:
         """Until something is due, somebody wants something, or the link is lost."""
-        if link.lost.is_set():
+        if link.lost.is_set() or link.wanted:
             return
         now = asyncio.get_running_loop().time()
         until = min((max(p.wait_until(now), link.free_at(p.device.unit)) for p in self.pollers), default=now + _IDLE)
         held = [link.free_at(errand.unit) for errand in self._errands]
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), max(0.0, min([until, *held]) - now))
+            async with asyncio.timeout_at(min([until, *held])):
+                await self._wake.wait()
 
 
 async def _carry_out(errand: Errand, link: Link) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
 from meterhub_modbus.client.bisection import Job
@@ -22,8 +23,23 @@ Blocks = dict[GroupName, list[Block[MappedRow]]]
 class Access(Protocol):
     """The way to a medium: TCP connection or serial line."""
 
-    async def open(self) -> Link:
-        """An open link; ``OSError`` when there is none."""
+    @property
+    def kind(self) -> str:
+        """For people: Modbus TCP or Modbus RTU."""
+        ...
+
+    @property
+    def errors(self) -> int:
+        """Characters that came damaged, as far as it is known."""
+        ...
+
+    @property
+    def used_as(self) -> str:
+        """What is known of the line, for people; empty where there is nothing to say."""
+        ...
+
+    def open(self) -> AbstractAsyncContextManager[Link]:
+        """An open link for the length of the block; ``OSError`` or ``MeterhubError`` when there is none."""
         ...
 
     def cost(self, turnaround: float | None) -> Cost:
@@ -35,10 +51,10 @@ class Plans:
     """The plans of one device; they follow its measured turn-around and what it refused."""
 
     def __init__(self, config: ModbusClientConfig, device: Device, access: Access) -> None:
-        self.rows = {row.label: MappedRow(device, row) for row in device.all_rows}
+        self.rows = {row.label: MappedRow(device, row) for row in config.rows(device)}
         self.turnaround = Turnaround()
         self.groups = [group for group in GROUPS if any(row.group == group for row in self.rows.values())]
-        self._limits = Limits(device.register_limit, config.optimise)
+        self._limits = Limits(config.register_limit(device), config.optimise)
         self._access = access
         self._holes: dict[Hole, float] = {}
         self._blocks: Blocks | None = None
@@ -79,6 +95,10 @@ class Plans:
         """Do not ask for a row until then."""
         row.left_out_until = until
         self.add_hole(Hole(row.bank, row.address, row.end), until)
+
+    def expire(self) -> None:
+        """Plan anew: the medium may have another speed than before."""
+        self._blocks = None
 
     def forget(self) -> None:
         """Ask for everything again."""

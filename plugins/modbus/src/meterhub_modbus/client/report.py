@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from meterhub_sdk import Config, field, moment
 
 from meterhub_modbus.client.device import DevicePoller
 from meterhub_modbus.client.medium import Medium
 from meterhub_modbus.client.planner import Hole
-from meterhub_modbus.client.rows import GROUPS
-from meterhub_modbus.client.settings import MediumKey, ModbusClientConfig
-from meterhub_modbus.client.status import ConnectionStatus, DeviceStatus, GroupStatus
+from meterhub_modbus.client.rows import GROUPS, GroupName
+from meterhub_modbus.client.settings import MediumKey
+from meterhub_modbus.client.status import ConnectionStatus, DeviceStatus, GroupLoad, GroupStatus
 
 
 class PlannedRequest(Config):
     """One request of a poll."""
 
     device: str = field(title="Device", description="Its label.")
-    group: str = field(title="Polling group", description="fast, normal or slow.")
+    group: GroupName = field(title="Polling group", description="fast, normal or slow.")
     bank: str = field(title="Bank", description="coils, contacts, input or holding.")
     first: int = field(title="First address", description="Counted from 0.")
     count: int = field(title="Count", description="Registers or bits.")
@@ -26,45 +27,49 @@ class PlannedRequest(Config):
     predicted: float = field(title="Time", description="By the model of the line.", unit="ms")
 
 
-class PlannedGroup(Config):
-    """One polling group of all devices on one connection."""
-
-    place: str = field(title="Connection", description="Host and port.")
-    group: str = field(title="Polling group", description="fast, normal or slow.")
-    requests: int = field(title="Requests", description="Of all devices.")
-    predicted: float = field(title="Cycle time", description="By the model of the line.", unit="s")
-    interval: float = field(title="Interval", description="As in the settings.", unit="s")
-    load: float = field(title="Load", description="Share of the connection's time that the group takes.", unit="%")
-
-
 class Plan(Config):
     """What one poll of each group asks."""
 
     requests: list[PlannedRequest] = field(title="Requests", description="In their order.")
-    groups: list[PlannedGroup] = field(title="Cycle times", description="For each connection and polling group.")
+    groups: list[GroupLoad] = field(title="Cycle times", description="For each connection and polling group.")
 
 
-def plan_of(config: ModbusClientConfig, media: dict[MediumKey, Medium]) -> Plan:
+def plan_of(media: Mapping[MediumKey, Medium]) -> Plan:
     """The plan as it is now, with measured turn-around and known holes."""
     now = asyncio.get_running_loop().time()
     requests: list[PlannedRequest] = []
-    groups: list[PlannedGroup] = []
+    groups: list[GroupLoad] = []
     for place, medium in media.items():
-        for group in GROUPS:
-            polled = [poller for poller in medium.pollers if group in poller.plans.groups]
-            if not polled:
-                continue
-            own = [request for poller in polled for request in _requests(poller, now) if request.group == group]
-            seconds = sum(request.predicted for request in own) / 1000
-            interval = config.interval(group)
-            load = round(100 * seconds / interval, 2)
-            groups.append(
-                PlannedGroup(
-                    place=str(place), group=group, requests=len(own), predicted=seconds, interval=interval, load=load
-                )
-            )
-            requests += own
+        own = [request for poller in medium.pollers for request in _requests(poller, now)]
+        requests += sorted(own, key=lambda request: GROUPS.index(request.group))
+        groups += loads(place, medium)
     return Plan(requests=requests, groups=groups)
+
+
+def loads(place: MediumKey, medium: Medium) -> list[GroupLoad]:
+    """What each polling group of a medium takes of its time, the fastest first."""
+    now = asyncio.get_running_loop().time()
+    found: list[GroupLoad] = []
+    together = 0.0
+    for group in GROUPS:
+        polled = [poller for poller in medium.pollers if group in poller.plans.groups]
+        if not polled:
+            continue
+        seconds = sum(poller.plans.predicted(group, now) for poller in polled)
+        interval = polled[0].schedule.groups[group].interval
+        together += seconds / interval
+        found.append(
+            GroupLoad(
+                place=str(place),
+                group=group,
+                requests=sum(len(poller.plans.blocks(now)[group]) for poller in polled),
+                predicted=seconds,
+                interval=interval,
+                load=round(100 * seconds / interval, 2),
+                fits=together <= 1,
+            )
+        )
+    return found
 
 
 def _requests(poller: DevicePoller, now: float) -> list[PlannedRequest]:
@@ -87,8 +92,18 @@ def _requests(poller: DevicePoller, now: float) -> list[PlannedRequest]:
 def connection_status(place: MediumKey, medium: Medium) -> ConnectionStatus:
     """How one medium is doing."""
     link = medium.link
-    dropped = medium.dropped + (link.dropped if link is not None else 0)
-    return ConnectionStatus(place=str(place), open=link is not None, dropped=dropped)
+    groups = loads(place, medium)
+    return ConnectionStatus(
+        place=str(place),
+        kind=medium.access.kind,
+        used_as=medium.access.used_as,
+        state=medium.state,
+        load=round(sum(group.load for group in groups), 2),
+        dropped=medium.dropped + (link.dropped if link is not None else 0),
+        line_errors=medium.access.errors,
+        lendings=medium.lendings,
+        groups=groups,
+    )
 
 
 def device_status(poller: DevicePoller) -> DeviceStatus:

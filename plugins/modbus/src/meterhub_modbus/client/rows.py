@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Annotated, Literal, Self
 
 from meterhub_sdk import Config, Label, field
-from pydantic import AfterValidator, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from meterhub_modbus.client.values import TYPE_PATTERN, RegisterFormat, check_type
 from meterhub_modbus.formats import ByteOrder
@@ -37,7 +37,7 @@ class Row(Config):
         ge=0,
         le=65535,
     )
-    type: Annotated[str, StringConstraints(pattern=TYPE_PATTERN), AfterValidator(check_type)] = field(
+    type: Annotated[str, AfterValidator(check_type), Field(json_schema_extra={"pattern": TYPE_PATTERN})] = field(
         "f32",
         title="Type",
         description="bool, bit[n] (bit n of a register, 0 is the lowest), i16, u16, i32, u32, i64, u64, f32, f64 or "

@@ -60,12 +60,19 @@ class LineTiming:
 class RtuLink(Link):
     """One RS-485 bus or serial line; give it to the transport as its protocol."""
 
-    def __init__(self, timing: LineTiming) -> None:
+    def __init__(self, timing: LineTiming, held: dict[int, float] | None = None) -> None:
+        """``held`` keeps from one link to the next which units must be left alone for how long."""
         super().__init__(rtu=True)
         self.timing = timing
+        self._held = {} if held is None else held
         self._buffer = bytearray()
         self._free_at = 0.0
         self._silence_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The line is ours; whoever had it before may just have ended."""
+        self._occupied()
+        super().connection_made(transport)
 
     async def quiet(self) -> None:
         """Wait until the line was silent for t3.5, or as long as its devices want."""

@@ -3,24 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 
-from meterhub_sdk import Driver, Feature, Point, Refused, Requester, Value, command
+from meterhub_sdk import Driver, Feature, MeterhubError, Point, Refused, Requester, Value, command
 
-from meterhub_modbus.client import report, writing
+from meterhub_modbus.client import report, templates, writing
 from meterhub_modbus.client.device import DevicePoller
 from meterhub_modbus.client.errors import LinkLost
 from meterhub_modbus.client.medium import Medium
+from meterhub_modbus.client.plans import Access
 from meterhub_modbus.client.rows import CONNECTED
-from meterhub_modbus.client.settings import MediumKey, ModbusClientConfig, declaration
+from meterhub_modbus.client.serial_access import SerialAccess
+from meterhub_modbus.client.settings import Device, MediumKey, ModbusClientConfig, SerialPlace, declaration
 from meterhub_modbus.client.status import ModbusClientStatus
 from meterhub_modbus.client.tcp_link import TcpAccess
 from meterhub_modbus.client.trial import TrialRead, TrialResult, try_read
 
+_TRIAL_PATIENCE = 20.0
+"""Seconds that a trial waits for a serial port."""
+
 
 class ModbusClient(Driver[ModbusClientConfig]):
-    """Reads Modbus devices over TCP, each connection in a task of its own."""
+    """Reads Modbus devices over TCP and serial ports, each connection and each bus in a task of its own."""
 
     name = "modbus-client"
     title = "Modbus client"
@@ -39,7 +44,7 @@ class ModbusClient(Driver[ModbusClientConfig]):
                 title=f"{device.label} connected",
                 source=f"{device.medium} unit {device.unit}",
             )
-            for row in device.all_rows:
+            for row in self.config.rows(device):
                 yield declaration(self.config, device, row)
 
     async def run(self) -> None:
@@ -52,9 +57,15 @@ class ModbusClient(Driver[ModbusClientConfig]):
 
     def _medium(self, key: MediumKey) -> Medium:
         devices = [device for device in self.config.devices if device.medium == key]
-        access = TcpAccess(key.host, key.port, max(device.timeout for device in devices))
+        access = self._access(key, devices)
         pollers = [DevicePoller(self.hub, self.config, device, access) for device in devices]
         return Medium(access, pollers, self.config.reconnect_delay)
+
+    def _access(self, key: MediumKey, devices: Sequence[Device]) -> Access:
+        if isinstance(key, SerialPlace):
+            pause = max(device.frame_pause for device in devices) / 1000
+            return SerialAccess(self.hub, key.port, self.config.priority, self.config.window, pause)
+        return TcpAccess(key.host, key.port, max(device.timeout for device in devices))
 
     async def write(self, name: str, value: Value, requester: Requester) -> None:
         """Write a row of a device; returns when the device confirmed it and shows it."""
@@ -80,24 +91,27 @@ class ModbusClient(Driver[ModbusClientConfig]):
     @command(title="Test reading", timeout=60.0)
     async def test_read(self, trial: TrialRead) -> TrialResult:
         """Read one row from a device of the draft, whether or not it is applied."""
-        medium = (self._media or {}).get(trial.device.medium)
+        place = trial.device.medium
         try:
-            if medium is not None and medium.link is not None:
-                return await medium.do(trial.device.unit, partial(try_read, trial=trial))
-            link = await TcpAccess(*trial.device.medium, trial.device.timeout).open()
+            work = partial(try_read, trial=trial, template=templates.find(trial.device.template, self.config.templates))
+            medium = (self._media or {}).get(place)
+            if medium is not None and medium.state in ("open", "lent"):
+                return await medium.do(trial.device.unit, work)
+            async with asyncio.timeout(_TRIAL_PATIENCE), self._access(place, [trial.device]).open() as link:
+                return await work(link)
+        except Refused:
+            raise
         except TimeoutError:
-            raise Refused(f"{trial.device.medium} cannot be reached: no connection within the time-out") from None
-        except (OSError, UnicodeError, LinkLost) as error:
-            raise Refused(f"{trial.device.medium} cannot be reached: {error}") from None
-        try:
-            return await try_read(link, trial)
-        finally:
-            link.close()
+            raise Refused(f"{place} cannot be reached: no connection within the time-out") from None
+        except (OSError, UnicodeError, LinkLost, MeterhubError) as error:
+            raise Refused(f"{place} cannot be reached: {error}") from None
+        except ValueError as error:
+            raise Refused(f"{error}; or give the byte order and no template") from None
 
     @command(title="Show the plan", rights="R2 R3 R5")
     async def plan(self) -> report.Plan:
         """The requests of one poll of each group, and how long they take by the model of the line."""
-        return report.plan_of(self.config, self._media or {})
+        return report.plan_of(self._media or {})
 
     def status(self) -> ModbusClientStatus:
         """One row for each connection and each device."""

@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self
 
-from meterhub_sdk import Config, Label, Point, field
-from pydantic import AfterValidator, Field, model_validator
+from meterhub_sdk import Config, Label, Point, SerialPort, field
+from pydantic import model_validator
 
-from meterhub_modbus.client import templates
 from meterhub_modbus.client.rows import BIT_BANKS, CONNECTED, GroupName, Row, check_unique
+from meterhub_modbus.client.templates import OwnTemplate, TemplateName, check_own, register_limit_of, rows_of
 from meterhub_modbus.formats import ByteOrder
 
-TemplateName = Annotated[
-    str, AfterValidator(templates.check_name), Field(json_schema_extra={"enum": list(templates.names())})
-]
+_LAST_BUS_ADDRESS = 247
 
 
-class MediumKey(NamedTuple):
-    """What devices share when they share a medium."""
+class TcpPlace(NamedTuple):
+    """A host and port: its devices share one connection."""
 
     host: str
     port: int
@@ -26,12 +24,30 @@ class MediumKey(NamedTuple):
         return f"{self.host}:{self.port}"
 
 
+class SerialPlace(NamedTuple):
+    """A serial port: its devices share the bus."""
+
+    port: str
+
+    def __str__(self) -> str:
+        return f"serial port {self.port}"
+
+
+MediumKey = TcpPlace | SerialPlace
+"""What devices share when they share a medium."""
+
+
 class Device(Config):
-    """One device: a unit identifier behind one connection."""
+    """One device: a unit identifier behind one connection or on one serial bus."""
 
     label: Label = field(title="Label", description="First part of its points' names, such as main-meter.")
-    interface: Literal["tcp"] = field("tcp", title="Interface", description="tcp: Modbus TCP.")
-    host: str = field(title="Host", description="Address or name of the device.", min_length=1, max_length=253)
+    interface: Literal["tcp", "serial"] = field(
+        "tcp",
+        title="Interface",
+        description="tcp: Modbus TCP. serial: Modbus RTU on a serial port; RTU over TCP is a serial port whose device "
+        "is socket://host:port.",
+    )
+    host: str = field("", title="Host", description="Address or name of the device, for tcp.", max_length=253)
     port: int = field(
         502,
         title="Port",
@@ -39,7 +55,21 @@ class Device(Config):
         ge=1,
         le=65535,
     )
-    unit: int = field(1, title="Unit identifier", description="Behind a gateway, the address on its bus.", ge=0, le=255)
+    serial_port: SerialPort | None = field(
+        None, title="Serial port", description="Its label, for serial. Devices with the same port share the bus."
+    )
+    unit: int = field(
+        1, title="Unit identifier", description="Its address on the bus, 1 to 247 on a serial port.", ge=0, le=255
+    )
+    frame_pause: float = field(
+        0.0,
+        title="Pause between frames",
+        description="Silence that the device wants before a request, where the 3.5 characters of the standard are too "
+        "short for it; holds for the whole bus.",
+        unit="ms",
+        ge=0,
+        le=1000,
+    )
     timeout: float = field(
         1.0, title="Time-out", description="How long to wait for each answer.", unit="s", ge=0.05, le=60
     )
@@ -77,34 +107,20 @@ class Device(Config):
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_unique([*(row.label for row in self.rows), CONNECTED], f"in device {self.label!r} the row label")
-        for row in self.all_rows:
-            if row.bank not in BIT_BANKS and row.format.registers > self.register_limit:
-                raise ValueError(
-                    f"device {self.label!r} row {row.place} takes {row.format.registers} registers, but the device "
-                    f"answers {self.register_limit} at once; raise registers per request or choose a shorter type"
-                )
+        if self.interface == "tcp" and (not self.host or self.serial_port is not None):
+            raise ValueError(f"device {self.label!r} is reached over tcp: give its host, and no serial port")
+        if self.interface == "serial" and (self.host or self.serial_port is None):
+            raise ValueError(f"device {self.label!r} is on a serial port: give the port's label, and no host")
+        if self.interface == "serial" and not 1 <= self.unit <= _LAST_BUS_ADDRESS:
+            raise ValueError(
+                f"device {self.label!r} has unit identifier {self.unit}; on a serial port 1 to 247 will do"
+            )
         return self
 
     @property
-    def all_rows(self) -> list[Row]:
-        """The template's rows and its own, each with the byte order that holds for it."""
-        known = templates.load(self.template) if self.template is not None else None
-        own = {row.label for row in self.rows}
-        rows = [row for row in known.rows if row.label not in own] if known is not None else []
-        order = self.byte_order or (known.byte_order if known is not None else "ABCD")
-        return [row if row.byte_order else row.model_copy(update={"byte_order": order}) for row in (*rows, *self.rows)]
-
-    @property
-    def register_limit(self) -> int:
-        """Most registers in one request."""
-        if self.max_registers is not None:
-            return self.max_registers
-        return templates.load(self.template).max_registers if self.template is not None else 125
-
-    @property
     def medium(self) -> MediumKey:
-        """The connection that it is reached over."""
-        return MediumKey(self.host, self.port)
+        """The connection or bus that it is reached over."""
+        return TcpPlace(self.host, self.port) if self.serial_port is None else SerialPlace(self.serial_port)
 
 
 class ModbusClientConfig(Config):
@@ -135,12 +151,44 @@ class ModbusClientConfig(Config):
         ge=0.1,
         le=86_400,
     )
+    priority: int = field(
+        0, title="Priority", description="A service with a higher one gets a serial port first.", ge=-100, le=100
+    )
+    window: float | None = field(
+        10.0,
+        title="Time window",
+        description="After this time a serial port is given to a service of the same or a lower priority that waits "
+        "for it. Empty: it is kept.",
+        unit="s",
+        ge=0.5,
+        le=86_400,
+    )
+    templates: list[OwnTemplate] = field(
+        [], title="Own templates", description="Beside those that are there already.", max_length=100
+    )
     devices: list[Device] = field([], title="Devices", description="The devices to read.", max_length=1000)
 
     @model_validator(mode="after")
     def _check(self) -> Self:
+        check_own(self.templates)
         check_unique([device.label for device in self.devices], "the device label")
+        for device in self.devices:
+            limit = self.register_limit(device)
+            for row in self.rows(device):
+                if row.bank not in BIT_BANKS and row.format.registers > limit:
+                    raise ValueError(
+                        f"device {device.label!r} row {row.place} takes {row.format.registers} registers, but the "
+                        f"device answers {limit} at once; raise registers per request or choose a shorter type"
+                    )
         return self
+
+    def rows(self, device: Device) -> list[Row]:
+        """The rows of a device's template and its own, each with the byte order that holds for it."""
+        return rows_of(device, self.templates)
+
+    def register_limit(self, device: Device) -> int:
+        """Most registers in one request to a device."""
+        return device.max_registers or register_limit_of(device.template, self.templates)
 
     def interval(self, group: GroupName) -> float:
         """Interval of a polling group in seconds."""

@@ -23,6 +23,20 @@ class GroupStatus(Config):
     overruns: int = field(title="Overruns", description="Polls left out because the one before was not done.")
 
 
+class GroupLoad(Config):
+    """One polling group of all devices on one medium."""
+
+    place: str = field(title="Connection", description="Host and port, or serial port.")
+    group: str = field(title="Polling group", description="fast, normal or slow.")
+    requests: int = field(title="Requests", description="Of all devices.")
+    predicted: float = field(title="Cycle time", description="By the model of the line.", unit="s")
+    interval: float = field(title="Interval", description="As in the settings.", unit="s")
+    load: float = field(title="Load", description="Share of the connection's time that the group takes.", unit="%")
+    fits: bool = field(
+        title="Can be met", description="Whether the group and all faster ones together leave time for each other."
+    )
+
+
 class DeviceStatus(Config):
     """One device."""
 
@@ -50,13 +64,27 @@ class DeviceStatus(Config):
 class ConnectionStatus(Config):
     """One medium."""
 
-    place: str = field(title="Connection", description="Host and port.")
-    open: bool = field(title="Open", description="Whether there is a connection.")
+    place: str = field(title="Connection", description="Host and port, or serial port.")
+    kind: str = field(title="Kind", description="Modbus TCP or Modbus RTU.")
+    used_as: str = field(title="Used as", description="Kind and frame of a serial port, known once it was open.")
+    state: Literal["opening", "open", "lent", "lost"] = field(
+        title="State",
+        description="opening: on its way, or waiting for the serial port. lent: another service uses the serial port "
+        "just now. lost: there is none; it is tried again by itself.",
+    )
+    load: float = field(
+        title="Load", description="Share of its time that all polling takes by the model of the line.", unit="%"
+    )
     dropped: int = field(title="Dropped frames", description="Late, foreign or unasked ones.")
+    line_errors: int = field(title="Line errors", description="Damaged characters, as far as the driver tells.")
+    lendings: int = field(title="Times lent", description="How often a serial port was given to another service.")
+    groups: list[GroupLoad] = field(title="Polling groups", description="Of all its devices together.")
 
 
 class ModbusClientStatus(Config):
     """All devices."""
 
-    connections: list[ConnectionStatus] = field(title="Connections", description="One row for each host and port.")
+    connections: list[ConnectionStatus] = field(
+        title="Connections", description="One row for each host and port, or serial port."
+    )
     devices: list[DeviceStatus] = field(title="Devices", description="One row for each.")

@@ -12,6 +12,7 @@ from meterhub_modbus.client.mapped import MappedRow
 from meterhub_modbus.client.planner import block_of
 from meterhub_modbus.client.rows import BIT_BANKS, Row
 from meterhub_modbus.client.settings import Device
+from meterhub_modbus.client.templates import Template, ordered
 from meterhub_modbus.client.values import ValueMismatch
 
 
@@ -31,10 +32,13 @@ class TrialResult(Config):
     turnaround: float = field(title="Turn-around", description="Time the device took to answer.", unit="ms")
 
 
-async def try_read(link: Link, trial: TrialRead) -> TrialResult:
-    """Read the row over an open link; ``Refused`` says what came instead."""
-    device = trial.device.model_copy(update={"rows": [trial.row], "template": None})
-    row = MappedRow(device, device.all_rows[0])
+async def try_read(link: Link, trial: TrialRead, template: Template | None) -> TrialResult:
+    """Read the row over an open link, in the byte order of the template where nothing else is said.
+
+    ``Refused`` says what came instead.
+    """
+    device = trial.device
+    row = MappedRow(device, ordered(trial.row, device, template))
     block = block_of([row])
     try:
         answer: Answer = await link.ask(read(device.unit, row.bank, block.first, block.count), device.timeout)

@@ -149,7 +149,12 @@ def _text(content: bytes) -> str:
 
 
 def check_type(text: str) -> str:
-    """The type itself, or ``ValueError`` for a string that no request can carry."""
+    """The type itself, or ``ValueError`` that says which there are; a string must fit into one request."""
+    if not re.fullmatch(TYPE_PATTERN, text):
+        raise ValueError(
+            f"{text!r:.40} is no type; give bool, bit[0] to bit[15], i16, u16, i32, u32, i64, u64, f32, f64 or "
+            f"string[1] to string[{STRING_LIMIT}]"
+        )
     if text.startswith("string") and RegisterFormat(text).parameter > STRING_LIMIT:
         raise ValueError(f"{text} is too long; a string has 1 to {STRING_LIMIT} bytes")
     return text
