@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import meterhub_sdk
+import meterhub_sdk.serial
+import meterhub_sdk.simulation
 import meterhub_sdk.testing
 from meterhub_sdk.hooks import ENTRY_POINT_GROUP, Hooks
 
@@ -41,9 +43,9 @@ def hooks_page() -> str:
 
 
 def names_page() -> str:
-    """Every public name of the SDK and of its testing package."""
+    """Every public name of the SDK and of its packages for serial ports, simulated lines and tests."""
     parts = []
-    for module in (meterhub_sdk, meterhub_sdk.testing):
+    for module in (meterhub_sdk, meterhub_sdk.serial, meterhub_sdk.simulation, meterhub_sdk.testing):
         homes = dict(_homes(module))
         parts.append(f"## {module.__name__}\n\n{prose(inspect.getdoc(module) or '')}")
         parts += [_name(name, getattr(module, name), homes[name]) for name in module.__all__]

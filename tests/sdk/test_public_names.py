@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Annotated, Any, get_args, get_origin
 
 import meterhub_sdk
+import meterhub_sdk.serial
+import meterhub_sdk.simulation
 import meterhub_sdk.testing
 
 RECORD = Path(__file__).with_name("public_names.txt")
@@ -27,7 +29,7 @@ def lines() -> list[str]:
     """One line for each public name and for each public member of a public class."""
     return [
         line
-        for module in (meterhub_sdk, meterhub_sdk.testing)
+        for module in (meterhub_sdk, meterhub_sdk.serial, meterhub_sdk.simulation, meterhub_sdk.testing)
         for name in module.__all__
         for line in described(f"{module.__name__}.{name}", getattr(module, name))
     ]

@@ -16,6 +16,7 @@ from meterhub_sdk.config import (
     SecretName,
     SerialPort,
     TcpPort,
+    UdpPort,
     field,
 )
 from meterhub_sdk.errors import (
@@ -81,6 +82,7 @@ __all__ = [
     "TcpPort",
     "Thing",
     "Time",
+    "UdpPort",
     "UnitMismatch",
     "Value",
     "WriteGuard",

@@ -87,6 +87,9 @@ SerialPort = Annotated[str, AfterValidator(check_element), Reference("serial")]
 TcpPort = Annotated[int, Field(ge=1, le=65535), Reference("tcp", exclusive=True)]
 """A TCP port to listen on; two services cannot have the same one."""
 
+UdpPort = Annotated[int, Field(ge=1, le=65535), Reference("udp", exclusive=True)]
+"""A UDP port to receive on; two services cannot have the same one."""
+
 
 def references(section: BaseModel) -> Iterator[Found]:
     """Every reference in validated settings, with the path of its field."""

@@ -24,7 +24,9 @@ SOURCES = [
     ("from meterhub_modbus.pdu import x", "meterhub_modbus.pdu is another plugin"),
     ("from meterhub_sdk.hub import Hub", "meterhub_sdk.hub is private"),
     ("from meterhub_sdk import checking", "meterhub_sdk.checking is private"),
+    ("from meterhub_sdk.serial import Wire", "meterhub_sdk.serial.Wire is private"),
     ("import meterhub_sdk.testing", "meterhub_sdk.testing is for tests"),
+    ("from meterhub_sdk.simulation import SimulatedLine", "meterhub_sdk.simulation is for tests"),
     ("import rich", "rich comes with no requirement"),
     ("import acme_nowhere.x", "acme_nowhere comes with no requirement"),
     ("def later():\n    import yaml", "yaml comes with no requirement"),
@@ -58,6 +60,7 @@ def test_what_plugins_may_do_gives_no_finding(checkout):
     checkout.write(
         "src/acme_losses/more.py",
         "import asyncio, not_installed, yaml\n"
+        "from meterhub_sdk.serial import open_line\n"
         "from importlib.resources import files\n"
         "from concurrent.futures import ThreadPoolExecutor\n"
         "from pydantic import BaseModel\n"

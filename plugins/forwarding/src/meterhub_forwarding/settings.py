@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from meterhub_sdk import Config, Label, SecretName, SerialPort, TcpPort, field
+from meterhub_sdk import Config, Label, SecretName, SerialPort, TcpPort, UdpPort, field
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from meterhub_forwarding.addresses import AddressPattern
@@ -86,7 +86,7 @@ class Udp(Config):
 
     kind: Literal["udp"] = field("udp", title="Kind")
     host: Host = field("0.0.0.0", title="Listen on")
-    port: PortNumber | None = field(None, title="UDP port", description="Empty for any, when there is a peer.")
+    port: UdpPort | None = field(None, title="UDP port", description="Empty for any, when there is a peer.")
     peer_host: Host | None = field(None, title="Peer", description="Empty: whoever sent the last datagram.")
     peer_port: PortNumber | None = field(None, title="UDP port of the peer")
     allowed: list[AddressPattern] = field(EVERYBODY, title="Allowed remote addresses", min_length=1, max_length=100)

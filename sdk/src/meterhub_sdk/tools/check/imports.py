@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from importlib.metadata import packages_distributions
 
 import meterhub_sdk
+import meterhub_sdk.serial
 from meterhub_sdk.layout import normalise
 from meterhub_sdk.tools.check.requirements import declared
 from meterhub_sdk.tools.project import Project
@@ -17,7 +18,13 @@ Fault = tuple[int, str]
 """A line and one sentence."""
 
 _SDK = "meterhub_sdk"
-_PUBLIC = frozenset({*meterhub_sdk.__all__, "__version__"})
+_PUBLIC = {
+    _SDK: frozenset({*meterhub_sdk.__all__, "__version__", "serial"}),
+    f"{_SDK}.serial": frozenset(meterhub_sdk.serial.__all__),
+}
+"""Modules that a plugin may import, and their public names."""
+
+_FOR_TESTS = (f"{_SDK}.testing", f"{_SDK}.simulation")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,10 +56,10 @@ def check(tree: ast.Module, known: Known) -> Iterator[Fault]:
         elif isinstance(node, ast.ImportFrom) and not node.level:
             if fault := _fault(node.module or "", known):
                 yield node.lineno, fault
-            elif node.module == _SDK:
+            elif node.module in _PUBLIC:
                 for alias in node.names:
-                    if alias.name not in _PUBLIC:
-                        yield node.lineno, _private(f"{_SDK}.{alias.name}")
+                    if alias.name not in _PUBLIC[node.module]:
+                        yield node.lineno, _private(f"{node.module}.{alias.name}")
 
 
 def _fault(module: str, known: Known) -> str | None:
@@ -71,10 +78,10 @@ def _fault(module: str, known: Known) -> str | None:
 def _own_fault(module: str) -> str | None:
     if module.partition(".")[0] == "meterhub":
         return f"{module} is the core, which a plugin never imports; use {_SDK}"
-    if module.startswith(f"{_SDK}.testing"):
+    if module.startswith(_FOR_TESTS):
         return f"{module} is for tests; use it below tests/ only"
-    return None if module == _SDK else _private(module)
+    return None if module in _PUBLIC else _private(module)
 
 
 def _private(name: str) -> str:
-    return f"{name} is private; import only names that {_SDK} itself exports"
+    return f"{name} is private; import only names that {' or '.join(_PUBLIC)} itself exports"
