@@ -16,6 +16,7 @@ import pytest
 
 from meterhub import cli
 from meterhub.cli.grammar import count, day, moment, roles
+from meterhub.cli.tree import typed
 
 Call = Callable[..., Any]
 
@@ -100,3 +101,11 @@ def test_every_command_and_option_explains_itself() -> None:
             assert parser.format_help()
             silent = [action for action in parser._actions if action.option_strings and not action.help]
             assert not silent, (parser.prog, silent)
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("5", 5), ("[1, 2]", [1, 2]), ("five", "five"), ("-----BEGIN", "-----BEGIN"), ("", "")]
+)
+def test_a_value_from_a_file_is_what_it_would_be_on_the_command_line(tmp_path: Path, text: str, value: object) -> None:
+    (tmp_path / "given").write_text(text)
+    assert typed(text) == typed(f"@{tmp_path / 'given'}") == value

@@ -51,6 +51,15 @@ def test_the_key_is_private_made_once_and_known_after_a_restart(workshop: Any) -
     verify_installed(workshop.candidate(), again, before[1])
 
 
+def test_a_running_instance_knows_the_key_that_another_process_makes(workshop: Any) -> None:
+    workshop.checkout()
+    running = LocalSignatures(workshop.home, workshop.trust)
+    candidate = workshop.candidate()
+    assert running.token(candidate) is None
+    LocalSignatures(workshop.home, TrustStore.load(workshop.home)).sign(candidate)
+    assert verify_installed(candidate, workshop.trust, running.token(candidate)).publisher.name == "this machine"
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -101,6 +101,7 @@ def test_a_station_that_fails_ends_the_line_with_its_words(stations, port):
     [
         ({"station": "nowhere_at_all:x"}, "the station nowhere_at_all:x is not to be had: No module named"),
         ({"station": "json:nothing"}, "has no attribute 'nothing'; give package.module:factory"),
+        ({"station": "json:loads", "arguments": {"s": "{"}}, "the station json:loads cannot be made: Expecting"),
         ({"baud": 1}, "the speed is 1 Bd"),
     ],
 )

@@ -135,11 +135,11 @@ def named(pairs: list[str]) -> dict[str, Any]:
 
 
 def typed(text: str) -> Any:
-    """A value as JSON where it can be read as such, else as text; ``@FILE`` is the content of a file."""
+    """A value as JSON where it can be read as such, else as text; ``@FILE`` stands for the content of a file."""
     if text.startswith("@"):
         from pathlib import Path
 
-        return Path(text[1:]).read_text("utf-8")
+        text = Path(text[1:]).read_text("utf-8")
     try:
         return json.loads(text)
     except ValueError:

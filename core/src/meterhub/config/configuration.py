@@ -23,7 +23,9 @@ from meterhub.ports import EventRecorder, tell
 SETTLE = 3.0
 """Seconds that services are watched after the last of them began to run."""
 
-LONGEST_START = 15.0
+LONGEST_START = 30.0
+"""Seconds that services may take before they run: a loaded machine starts a worker slowly."""
+
 LONGEST_CONFIRM = 86_400.0
 
 

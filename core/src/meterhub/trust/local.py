@@ -45,8 +45,8 @@ class LocalSignatures:
     def __init__(self, home: Path, trust: TrustStore) -> None:
         self._home = home
         self._trust = trust
-        if (home / KEY_FILE).exists():
-            self._key()
+        self._known = False
+        self._learn()
 
     def sign(self, candidate: Candidate, iat: int | None = None) -> Manifest:
         """Sign the checkout as it is now; ``Invalid`` or ``Modified`` says what cannot be signed."""
@@ -67,12 +67,19 @@ class LocalSignatures:
 
     def token(self, candidate: Candidate) -> str | None:
         """The signature of a checkout, for :func:`~meterhub.trust.verify.verify_installed`; ``None`` without one."""
+        self._learn()
         try:
             return read_limited(self._path(candidate.name), TOKEN_LIMIT).decode(errors="replace")
         except FileNotFoundError:
             return None
         except FileRefused as error:
             raise Invalid(candidate.label, str(error)) from error
+
+    def _learn(self) -> None:
+        """Make the key known, also one that another process has made meanwhile."""
+        if not self._known and (self._home / KEY_FILE).exists():
+            self._key()
+            self._known = True
 
     def _path(self, name: str) -> Path:
         return self._home / DIRECTORY / f"{name}.jws"

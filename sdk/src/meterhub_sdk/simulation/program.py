@@ -100,7 +100,11 @@ def _named(link: str) -> tuple[str, Path]:
 def _stations(options: argparse.Namespace) -> Iterable[InProcess]:
     if options.station is None:
         return
-    made = _factory(options.station)(**_arguments(options.arguments))
+    factory, arguments = _factory(options.station), _arguments(options.arguments)
+    try:
+        made = factory(**arguments)
+    except (TypeError, ValueError) as error:
+        raise ToolError(f"the station {options.station} cannot be made: {error}") from error
     stations: list[Station] = [made] if callable(made) else list(made)
     for number, station in enumerate(stations, 1):
         yield InProcess(station, options.turnaround / 1000, options.silence, f"station {number}")
