@@ -7,9 +7,56 @@ import json
 import socket
 import sys
 from collections.abc import AsyncIterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Self
 
 _LINE = 1 << 24
+_TICK = 0.001
+_SCHEDULER = Path("/proc/thread-self/schedstat")
+
+
+class Stalls:
+    """For the length of the block: the longest time in seconds that the event loop was held up.
+
+    Time in which the thread could run and another program had the processor does not count (Linux; elsewhere it does).
+    """
+
+    def __init__(self) -> None:
+        self.longest = 0.0
+        self._due = self._waited = 0.0
+        self._handle: asyncio.TimerHandle | None = None
+
+    async def __aenter__(self) -> Self:
+        await asyncio.sleep(0)
+        self._mark()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._note()
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _mark(self) -> None:
+        loop = asyncio.get_running_loop()
+        self._waited = _waited()
+        self._due = loop.time() + _TICK
+        self._handle = loop.call_at(self._due, self._tick)
+
+    def _note(self) -> None:
+        late = asyncio.get_running_loop().time() - self._due
+        self.longest = max(self.longest, late - (_waited() - self._waited))
+
+    def _tick(self) -> None:
+        self._note()
+        self._mark()
+
+
+def _waited() -> float:
+    """Seconds that this thread waited for a processor so far."""
+    try:
+        return int(_SCHEDULER.read_bytes().split()[1]) / 1e9
+    except OSError:
+        return 0.0
 
 
 class Child:
@@ -68,3 +115,10 @@ def answer(body: Any) -> None:
     """Tell the parent."""
     sys.stdout.write(json.dumps(body) + "\n")
     sys.stdout.flush()
+
+
+def free_port() -> int:
+    """A TCP port that nobody has."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])

@@ -1,11 +1,11 @@
 """How close ``dlms-client`` comes to the best possible on a shared line: 20 registers of 10 meters.
 
 ``python benchmarks/bus_dlms.py``; ``--quick`` measures fewer cycles, ``--json`` prints one line for a program. The line
-is simulated with the true timing of 9,600 and 115,200 Bd, HDLC frames of 128 bytes, and meters that answer after 50 ms;
-they are stations made of the server's own code. ``dlms-client`` polls as fast as it can through the SDK's serial line,
-once with lists of logical names and once with lists of short names. Beside it, on a line of its own, a master that does
-nothing else replays the best split of the registers into lists, found by trying all of them. A cycle is the time on the
-line from the first request to one meter to the next first request to it.
+is simulated with the true timing of 9,600 and 115,200 Bd, HDLC frames of 128 bytes, and simulated meters that answer
+after 50 ms. ``dlms-client`` polls as fast as it can through the SDK's serial line, once with lists of logical names and
+once with lists of short names. Beside it, on a line of its own, a master that does nothing else replays the best split
+of the registers into lists, found by trying all of them. A cycle is the time on the line from the first request to one
+meter to the next first request to it.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 
 import _bus_best
 import _meters
+from meterhub_dlms import simulator
 from meterhub_dlms.client.service import DlmsClient
 from meterhub_dlms.client.settings import DlmsClientConfig
 from meterhub_dlms.codec import obis
@@ -57,10 +58,9 @@ class Case:
 
     def line(self) -> LineProcess:
         """A line with the meters on it."""
-        arguments = {"meters": METERS, "registers": REGISTERS, "frame": FRAME}
         return LineProcess(
             baud=self.baud, bits=BITS, turnaround=TURNAROUND,
-            station="_meters:bus", arguments=arguments, import_from=[Path(__file__).parent],
+            station="meterhub_dlms.simulator:meters", arguments=_meters.bus(METERS, REGISTERS, FRAME),
         )  # fmt: skip
 
     def master(self, talk: _bus_best.Talk, meter: int = 0) -> _bus_best.Master:
@@ -135,7 +135,9 @@ def figure(case: Case, wanted: Best, replayed: Measured, polled: Measured) -> di
 def best(case: Case) -> Best:
     """Found by trying all."""
     line = _bus_best.Line(BITS / case.baud, TURNAROUND)
-    seconds, lists = _bus_best.cheapest(_meters.bus(1, REGISTERS, FRAME), case.master, line, REGISTERS)
+    seconds, lists = _bus_best.cheapest(
+        simulator.meters(**_meters.bus(1, REGISTERS, FRAME)), case.master, line, REGISTERS
+    )
     return Best(METERS * seconds, lists)
 
 

@@ -6,9 +6,13 @@ import contextlib
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import psutil
 import pytest
+
+from meterhub.demo.examples import read_examples
+from meterhub.demo.line import connect
 
 MOST_PROCESSES = 10
 
@@ -20,12 +24,31 @@ async def test_the_demo_is_small_and_all_its_points_are_good(demo, until):
     assert {point["name"].partition("/")[0] for point in points} == {"dlms-client", "losses"}
 
 
+async def test_one_meter_is_read_ciphered_over_tcp_and_one_over_a_line_whose_speed_shows(demo, until):
+    async def polled():
+        status = (await demo.gateway.get("/status/dlms-client"))["status"]
+        return status if status and all(group["measured"] for bus in status["buses"] for group in bus["groups"]) else None
+
+    status = await until(polled)
+    assert [(meter["device"], meter["state"]) for meter in status["meters"]] == [
+        ("MHDEMO0000000001", "connected"),
+        ("MHDEMO0000000002", "connected"),
+    ]
+    wrapper, line = status["buses"]
+    assert wrapper["bus"].startswith("meter-1 at 127.0.0.1:")
+    assert (line["bus"], line["meters"], line["state"]) == ("serial port rs485", 1, "open")
+    (group,) = line["groups"]
+    assert group["measured"] > 0.2  # 12 registers take 200 characters and more, each a millisecond at 9,600 Bd
+    server = (await demo.meter(2).get("/status/dlms-server"))["status"]
+    assert server["serial"] == "open"
+    assert not server["listening"]
+
+
 async def test_every_listener_is_in_the_endpoints_and_answers(demo):
     services = {instance: set(found) for instance, found in demo.endpoints.items()}
     assert services == {
         "gateway": {"iec104-server", "modbus-server"},
         "meter-1": {"dlms-server"},
-        "meter-2": {"dlms-server"},
     }
     for found in demo.endpoints.values():
         for endpoint in found.values():
@@ -41,6 +64,13 @@ async def test_a_demo_of_some_seconds_ends_by_itself_and_lost_nothing(starter, u
     assert ", lost 0" in running.said
     assert "not running" not in running.said
     assert "not good" not in running.said
+    assert line_of(running) == []
+
+
+def line_of(demo) -> list[Path]:
+    """The ends of its serial line, as other programs find them; the directory is its own."""
+    ends = connect(read_examples(), demo.directory)
+    return sorted(ends.iterdir()) if ends.exists() else []
 
 
 @contextlib.contextmanager
@@ -68,9 +98,10 @@ async def test_other_ports_where_the_usual_ones_are_taken_and_ctrl_c_ends_every_
         running = starter.demo()
         await running.ready()
         await until(running.is_good)
+        assert {path.name for path in line_of(running)} == {"gateway", "meter-2"}
         taken = {endpoint["port"] for found in running.endpoints.values() for endpoint in found.values()}
         assert not taken & set(usual)
-        assert len(taken) == 4
+        assert len(taken) == 3
         processes = running.processes()
         assert len(processes) <= MOST_PROCESSES
         running.process.send_signal(signal.SIGINT)
@@ -78,3 +109,4 @@ async def test_other_ports_where_the_usual_ones_are_taken_and_ctrl_c_ends_every_
         assert not alive
         await until(lambda: running.process.poll() is not None)
         assert running.process.returncode == 0
+        assert line_of(running) == []

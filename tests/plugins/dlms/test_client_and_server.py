@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from meterhub_dlms.client.intake import clock_stamp
+from meterhub_dlms.codec import axdr
+from meterhub_dlms.codec.axdr import Data
 from meterhub_dlms.events import MAPPING_NOT_FOUND, METER_CONNECTED, METER_LOST, METER_REFUSED, VALUE_TYPE_WRONG
 from meterhub_sdk import Clock, Quality, Reading, Refused, Requester
 
@@ -23,7 +26,7 @@ SOMEBODY = Requester("somebody")
 
 
 async def test_values_carry_scaler_unit_and_time_of_the_meter(meter_hub, hub, serve, poll):
-    meter_hub.fixed_time = NOW
+    meter_hub.fixed_time = hub.fixed_time = NOW
     meter_hub.give("a/energy", 1234567, unit="Wh")
     meter_hub.give("a/voltage", 230.1, unit="V")
     async with serve(objects=[ENERGY, VOLTAGE]), poll(READ_ENERGY, READ_VOLTAGE) as client:
@@ -46,6 +49,21 @@ async def test_the_meters_invalid_clock_marks_the_readings(meter_hub, hub, serve
     async with serve(objects=[ENERGY]), poll(READ_ENERGY):
         await hub.until_published("m/energy")
     assert hub.published["m/energy"].clock == Clock.INVALID
+
+
+@pytest.mark.parametrize(
+    ("octets", "stamp"),
+    [
+        ("07ea0105 010c0000 00 0000 00", (1767614400_000_000_000, Clock.VALID)),
+        ("08d6 040b 05 17 2f 10 00 0000 00", (9223372036_000_000_000, Clock.VALID)),
+        ("08d6 040b 05 17 2f 11 00 0000 00", None),
+        ("270f 0c1f 05 17 3b 3b 00 0000 00", None),
+        ("0001 0101 01 00 00 00 00 0000 00", None),
+        ("07ea 0105 01 0c 00 00 00 8000 00", None),
+    ],
+)
+def test_a_clock_that_no_reading_can_hold_is_not_used(octets, stamp):
+    assert clock_stamp(Data(axdr.OCTET_STRING, bytes.fromhex(octets))) == stamp
 
 
 async def test_without_meter_time_the_arrival_is_stamped_and_said(meter_hub, hub, serve, poll):

@@ -9,7 +9,7 @@ from meterhub_dlms.client import planner
 from meterhub_dlms.codec import acse, axdr, cosem_time, ln, obis, xdlms
 from meterhub_dlms.codec.axdr import Data, encode
 from meterhub_dlms.codec.xdlms import AccessResult, Conformance, Initiate
-from meterhub_dlms.events import METER_CONNECTED, METER_LOST, METER_REFUSED
+from meterhub_dlms.events import METER_CONNECTED, METER_GARBLED, METER_REFUSED, METER_SILENT
 from meterhub_dlms.link.wrapper import WrapperDeframer, wrap
 from meterhub_sdk import Clock
 
@@ -17,6 +17,12 @@ NOW = 1_700_000_000_000_000_000
 FEATURES = Conformance.GET | Conformance.MULTIPLE_REFERENCES | Conformance.BLOCK_TRANSFER_WITH_GET | Conformance.SET
 MAPPINGS = [{"label": f"v{i}", "logical_name": f"1-1:{i}.8.0*255", "group": "fast"} for i in range(1, 9)]
 WRONG = encode(Data(axdr.UINT32, 666))
+
+
+@pytest.fixture(autouse=True)
+def our_clock(hub):
+    """Shows what the meters' clocks show."""
+    hub.fixed_time = NOW
 
 
 class OddMeter:
@@ -167,7 +173,8 @@ async def test_a_broken_answer_rebuilds_the_association(against, all_there, hub,
 
     status = await against(OddMeter(once), until=all_there)
     assert status.state == "connected"
-    assert [e.type for e in hub.recorded] == [METER_CONNECTED, METER_LOST, METER_CONNECTED]
+    trouble = METER_SILENT if kind == "silence" else METER_GARBLED
+    assert [e.type for e in hub.recorded] == [METER_CONNECTED, trouble, METER_CONNECTED]
     states = [reading.value for name, reading in hub.history if name == "m/connected"]
     assert states == [False, True, False, True]
 
@@ -185,7 +192,7 @@ async def test_a_silent_meter_is_one_event_however_often_it_is_tried(against, hu
 
     status = await against(Silent(), until=several, meter={"timeout": 0.1})
     assert status.last_error == "no answer within 0.1 s"
-    assert [e.type for e in hub.recorded] == [METER_LOST]
+    assert [e.type for e in hub.recorded] == [METER_SILENT]
 
 
 async def test_a_refusal_names_the_meters_reason_once(against, hub, until):
@@ -226,7 +233,7 @@ async def test_a_meter_that_rejects_everything_is_given_up(against, hub, until):
     meter = OddMeter(lambda good, request: [wrap(1, 16, bytes((xdlms.EXCEPTION_RESPONSE, 1, 1)))])
 
     async def lost(get):
-        await until(lambda: METER_LOST in [e.type for e in hub.recorded])
+        await until(lambda: METER_GARBLED in [e.type for e in hub.recorded])
 
     status = await against(meter, until=lost)
     assert "rejects every request" in status.last_error

@@ -65,14 +65,16 @@ async def test_gurux_reads_everything(filled, serve, port, client, password):
     assert got["objects"] == len(OBJECTS) + len(MANY) + 4
     assert got["context"] == [int(client), 1, 2]
     assert got["sap"] == 1
-    assert got["method"] is not None
     assert got["secret"] is not None
     if client == "16":
         assert got["write"] is not None
+        assert got["method"] is not None
         assert filled.writes == []
     else:
         assert got["write"] is None
-        assert filled.writes == [("a/energy", 42, "DLMS client 32 at 127.0.0.1")]
+        assert got["method"] is None, "reset of a register that may be written"
+        who = "DLMS client 32 at 127.0.0.1"
+        assert filled.writes == [("a/energy", 42, who), ("a/energy", 0, who)]
 
 
 @needs("dlms_cosem")

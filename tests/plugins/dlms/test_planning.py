@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
-from meterhub_dlms.client import planner
+from meterhub_dlms.client import ratios
+from meterhub_dlms.client.cost import LOGICAL_NAMES, SHORT_NAMES, Link
 from meterhub_dlms.client.mapped import MappedPoint
-from meterhub_dlms.client.planner import Limits, plan, value_item
+from meterhub_dlms.client.planner import Kind, Limits, Planner, value_item
 from meterhub_dlms.client.schedule import Schedule
 from meterhub_dlms.client.service import DlmsClient
 from meterhub_dlms.client.settings import DlmsClientConfig, Mapping, Meter
@@ -19,59 +22,139 @@ from pydantic import ValidationError
 
 METER = Meter(label="m", host="h", mappings=[])
 POINTS = [MappedPoint(METER, Mapping(label=f"p{i}", logical_name=f"1-1:{i}.8.0*255")) for i in range(200)]
+TCP = Link()
+SIZES = st.sampled_from([3, 4, 6, 6, 6, 10, 18, 40])
+
+
+ROOMY = Limits(65535, 65535, 1001)
+
+
+def planner_of(limits=ROOMY, link=TCP, shape=LOGICAL_NAMES, clock=True):
+    return Planner(shape, limits, link, clock)
 
 
 @given(st.integers(1, 200), st.integers(40, 3000), st.integers(60, 3000), st.integers(2, 300), st.booleans())
-def test_batches_hold_everything_in_order_within_the_limits(count, request, answer, most, clock):
+def test_requests_hold_everything_in_order_within_the_limits(count, request, answer, most, clock):
     items = [value_item(point) for point in POINTS[:count]]
-    batches = plan(items, Limits(request, answer, most), clock=clock)
-    found = [item for batch in batches for item in batch.items if item.point is not None]
-    assert found == items
-    for batch in batches:
-        assert len(batch.request) <= request
-        assert len(batch.items) <= most
-        assert (batch.items[0].kind is planner.Kind.CLOCK) == clock
-        decoded = ln.decode_get_request(bytes(batch.request))
-        assert [*decoded.attributes] == [item.attribute for item in batch.items]
+    plan = planner_of(Limits(request, answer, most), clock=clock).plan(items, in_order=True)
+    assert [item for chunk in plan for item in chunk if item.point is not None] == items
+    for chunk in plan:
+        encoded = ln.encode_get_list([item.attribute for item in chunk])
+        results = sum(item.size for item in chunk)
+        assert len(encoded) == LOGICAL_NAMES.request_size(len(chunk)) <= request
+        assert LOGICAL_NAMES.answer_size(len(chunk), results) <= answer
+        assert len(chunk) <= most
+        assert (chunk[0].kind is Kind.CLOCK) == clock
 
 
 def test_a_thousand_values_are_one_request_where_the_meter_can():
     items = [value_item(POINTS[i % 200]) for i in range(1000)]
-    assert len(plan(items, Limits(65535, 65535, 1001), clock=True)) == 1
+    assert len(planner_of().plan(items)) == 1
 
 
 def test_one_by_one_the_clock_comes_first():
-    batches = plan([value_item(point) for point in POINTS[:3]], Limits(0, 0, 1), clock=True)
-    assert [len(batch.items) for batch in batches] == [1] * 4
-    assert batches[0].items[0].kind is planner.Kind.CLOCK
+    plan = planner_of(Limits(0, 0, 1)).plan([value_item(point) for point in POINTS[:3]])
+    assert [len(chunk) for chunk in plan] == [1] * 4
+    assert plan[0][0].kind is Kind.CLOCK
+
+
+def partitions(items):
+    """Every way to split items into lists, whatever their order."""
+    if not items:
+        yield []
+        return
+    first, *rest = items
+    for split in partitions(rest):
+        yield [[first], *split]
+        for at in range(len(split)):
+            yield [*split[:at], [first, *split[at]], *split[at + 1 :]]
+
+
+@settings(max_examples=40)
+@given(
+    st.lists(SIZES, min_size=1, max_size=7), st.sampled_from([(9600, 0.05), (9600, 0.0), (115_200, 0.02), (300, 0.1)]),
+    st.sampled_from([(62, 128), (32, 32), (128, 128), (62, 62)]), st.sampled_from([LOGICAL_NAMES, SHORT_NAMES]),
+    st.booleans(),
+)  # fmt: skip
+def test_no_split_into_lists_is_much_faster_than_the_planned_one(sizes, line, frames, shape, clock):
+    link = Link(10 / line[0], line[1], 0.0, 3, *frames)
+    planner = planner_of(Limits(400, 400, 40), link, shape, clock)
+    items = [value_item(point)._replace(size=size) for point, size in zip(POINTS, sizes, strict=False)]
+    plan = planner.plan(items)
+    chosen = [[item for item in chunk if item.kind is not Kind.CLOCK] for chunk in plan]
+    assert sorted(item.point.name for chunk in chosen for item in chunk) == sorted(item.point.name for item in items)
+    best = min(planner.cost(split) for split in partitions(items))
+    assert planner.cost(chosen) <= 1.05 * best
+
+
+@settings(max_examples=60)
+@given(
+    st.integers(1, 60), st.sampled_from([(9600, 0.05), (9600, 0.0), (115_200, 0.02)]),
+    st.sampled_from([(62, 128), (32, 32), (128, 128), (2030, 2030)]), st.sampled_from([LOGICAL_NAMES, SHORT_NAMES]),
+)  # fmt: skip
+def test_equal_values_are_split_in_the_best_way_there_is(count, line, frames, shape):
+    """Of equal values only the lengths of the lists count, so all ways can be tried."""
+    link = Link(10 / line[0], line[1], 0.0, 3, *frames)
+    planner = planner_of(Limits(1024, 1024, 40), link, shape, clock=False)
+    items = [value_item(point)._replace(size=6) for point in POINTS[:count]]
+    best = [0.0]
+    for number in range(1, count + 1):
+        costs = (planner.cost([items[:length]]) + best[number - length] for length in range(1, min(number, 40) + 1))
+        best.append(min(costs))
+    assert planner.cost(planner.plan(items)) <= best[count] + 1e-9
+
+
+@pytest.mark.parametrize(
+    ("request_size", "answer_size", "seconds"),
+    [
+        (13, 9, (12 + 3 + 13 + 12 + 3 + 9) / 960 + 0.05),
+        (4 + 10 * 20, 4 + 6 * 20, (12 + 12 + 10 + 3 + 204 + 12 + 3 + 124) / 960 + 2 * 0.05),
+    ],
+)
+def test_an_exchange_costs_what_its_frames_take(request_size, answer_size, seconds):
+    """Single values and a list of twenty with frames of 128 bytes, as in the trace of a real meter."""
+    assert Link(1 / 960, 0.05, 0.0, 3, 128, 128).exchange(request_size, answer_size) == pytest.approx(seconds)
 
 
 def batches_of(group):
-    return [f"{group}-1", f"{group}-2"]
+    return lambda: [f"{group}-1", f"{group}-2"]
+
+
+def taken(schedule, now, *, finish=True):
+    """What a bus would do next."""
+    urgent = schedule.urgent(now)
+    if urgent is None:
+        return None
+    group, _ = urgent
+    batch = schedule.take(group, batches_of(group))
+    if finish:
+        schedule.done(group)
+    return batch
 
 
 def test_fast_goes_before_normal_before_slow():
     schedule = Schedule({"slow": 100.0, "normal": 10.0, "fast": 1.0})
     schedule.restart(0.0)
-    done = [schedule.next(0.0, batches_of) for _ in range(3)]
-    assert [work[1] for work in done] == ["fast-1", "fast-2", "normal-1"]
-    assert schedule.next(1.0, batches_of)[1] == "fast-1"
-    rest = [schedule.next(1.1, batches_of) for _ in range(5)]
-    assert [work and work[1] for work in rest] == ["fast-2", "normal-2", "slow-1", "slow-2", None]
-    assert schedule.overruns == 0
+    assert [taken(schedule, 0.0) for _ in range(3)] == ["fast-1", "fast-2", "normal-1"]
+    assert schedule.urgent(0.5) == ("normal", 0.0)
+    assert taken(schedule, 1.0) == "fast-1"
+    assert [taken(schedule, 1.1) for _ in range(5)] == ["fast-2", "normal-2", "slow-1", "slow-2", None]
+    assert schedule.overruns == {"fast": 0, "normal": 0, "slow": 0}
     assert schedule.wait(1.5) == pytest.approx(0.5)
 
 
 def test_a_poll_that_is_not_done_in_time_is_left_out_and_counted():
     schedule = Schedule({"fast": 1.0})
     schedule.restart(0.0)
-    assert schedule.next(0.0, batches_of)[1] == "fast-1"
-    assert schedule.next(1.2, batches_of)[1] == "fast-2"
-    assert schedule.overruns == 1
-    assert schedule.next(4.3, batches_of) is None
-    assert schedule.overruns == 4
-    assert schedule.next(5.0, batches_of)[1] == "fast-1"
-    assert schedule.overruns == 4
+    assert taken(schedule, 0.0) == "fast-1"
+    assert taken(schedule, 1.2, finish=False) == "fast-2"
+    assert schedule.overruns == {"fast": 1}
+    assert schedule.urgent(4.3) == ("fast", 0.0)
+    assert schedule.overruns == {"fast": 4}
+    assert schedule.done("fast")
+    assert taken(schedule, 4.9) is None
+    assert taken(schedule, 5.0) == "fast-1"
+    assert schedule.overruns == {"fast": 4}
 
 
 SCALED = [
@@ -115,6 +198,21 @@ def test_no_value_breaks_the_write(tag, value, exponent):
         pass
 
 
+RATIOS = {"ct_ratio": 40, "vt_ratio": 150, "values": "secondary"}
+
+
+@pytest.mark.parametrize(
+    ("unit", "read", "published"),
+    [("V", 57.7, 8655.0), ("A", 4.321, 172.84), ("Wh", 10, 60_000), ("W", -0.1, -600.0), ("Hz", 50.01, 50.01),
+     ("V", True, True), ("V", "text", "text"), ("A", math.inf, math.inf)],
+)  # fmt: skip
+def test_secondary_values_are_published_once_scaled(unit, read, published):
+    meter = Meter(label="m", host="h", mappings=[], **RATIOS)
+    assert ratios.primary(meter, read, unit) == published
+    assert ratios.secondary(meter, published, unit) == read
+    assert ratios.primary(METER, read, unit) == read
+
+
 def test_octets_that_are_no_text_are_shown_in_hex():
     assert to_value(Data(axdr.OCTET_STRING, b"\x00\xff"), "str", 0) == "00ff"
     assert to_value(Data(axdr.OCTET_STRING, b"LGZ5\x00"), "str", 0) == "LGZ5"
@@ -151,6 +249,7 @@ def test_bad_settings_of_the_server_are_named(settings, said):
 
 
 ROW = {"label": "e", "logical_name": "1-1:1.8.0*255"}
+ON_BUS = {"label": "a", "transport": "serial", "serial_port": "bus", "mappings": []}
 
 
 @pytest.mark.parametrize(
@@ -163,6 +262,27 @@ ROW = {"label": "e", "logical_name": "1-1:1.8.0*255"}
         ({"meters": [{"label": "a", "host": "h", "mappings": [{**ROW, "logical_name": "1.8.0"}]}]}, "OBIS code"),
         ({"meters": [{"label": "a/b", "host": "h", "mappings": []}]}, "a/b"),
         ({"meters": [{"label": "a", "host": "h", "port": 0, "mappings": []}]}, "port"),
+        ({"meters": [{"label": "a", "mappings": []}]}, "no host"),
+        ({"meters": [{"label": "a", "transport": "serial", "mappings": []}]}, "no serial port"),
+        ({"meters": [{"label": "a", "host": "h", "sign_on": "mode-e", "mappings": []}]}, "sign-on"),
+        (
+            {"meters": [{**ON_BUS, "physical_address": 17}, {**ON_BUS, "label": "b", "physical_address": 17}]},
+            "same phys",
+        ),
+        ({"meters": [ON_BUS, {**ON_BUS, "label": "b", "physical_address": 17}]}, "'a' has no physical address"),
+        ({"meters": [{**ON_BUS, "physical_address": 300, "address_bytes": 2}]}, "address length"),
+        (
+            {
+                "meters": [
+                    {**ON_BUS, "label": x, "physical_address": n, "turnaround_gap": n} for n, x in ((1, "a"), (2, "b"))
+                ]
+            },
+            "turn-around gap",
+        ),
+        ({"meters": [{**ON_BUS, "security": "encrypted"}]}, "both keys"),
+        ({"meters": [{**ON_BUS, "dedicated_key": True}]}, "security none"),
+        ({"meters": [{**ON_BUS, "mappings": [{**ROW, "kind": "method"}]}]}, "make it writable"),
+        ({"system_title": "0123"}, "system_title"),
     ],
 )
 def test_bad_settings_are_named(settings, said):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 
@@ -15,13 +16,15 @@ from meterhub_dlms.codec.axdr import Data, encode
 from meterhub_dlms.codec.xdlms import AccessResult, Conformance, Initiate
 from meterhub_dlms.events import CLIENT_REFUSED
 from meterhub_dlms.link.wrapper import WrapperDeframer, wrap
-from meterhub_dlms.server.association import OFFERED
+from meterhub_dlms.server.negotiation import OFFERED
+from meterhub_dlms.server.objects.profile_store import ProfileStore
 from meterhub_dlms.server.service import DlmsServer
 from meterhub_dlms.server.settings import DlmsServerConfig
 from meterhub_sdk import NotReady
 
-ENERGY = {"logical_name": "1-1:1.8.0*255", "point": "a/energy", "unit": "Wh", "writable": True}
-NAME = obis.parse("1-1:1.8.0*255")
+NAME_TEXT = "1-1:1.8.0*255"
+ENERGY = {"logical_name": NAME_TEXT, "point": "a/energy", "unit": "Wh", "writable": True}
+NAME = obis.parse(NAME_TEXT)
 VALUE, SCALER = ln.Attribute(3, NAME, 2), ln.Attribute(3, NAME, 3)
 CLOCK = ln.Attribute(8, obis.parse("0-0:1.0.0*255"), 2)
 NOT_ASSOCIATED, NOT_SERVED = bytes.fromhex("d80101"), bytes.fromhex("d80202")
@@ -321,7 +324,8 @@ async def test_a_port_that_is_taken_is_tried_again_later(meter_hub, port):
         taken.bind(("127.0.0.1", port))
         taken.listen()
         with pytest.raises(NotReady, match=str(port)):
-            await DlmsServer(meter_hub, DlmsServerConfig(port=port)).run()
+            async with meter_hub.running(DlmsServer(meter_hub, DlmsServerConfig(port=port))) as task:
+                await task
 
 
 async def test_a_stopped_server_leaves_nothing_behind(serve, connect, until):
@@ -331,6 +335,20 @@ async def test_a_stopped_server_leaves_nothing_behind(serve, connect, until):
     assert server.port is None
     assert server.status().device == name
     await until(lambda: len(asyncio.all_tasks()) == 1)
+
+
+async def test_what_the_disk_does_not_take_shows_in_the_status(serve, meter_hub, until, monkeypatch):
+    def full(*_):
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(ProfileStore, "append", full)
+    profile = {"columns": [{"logical_name": NAME_TEXT}], "period": 0, "on_change": ["a/energy"]}
+    async with serve(objects=[ENERGY], profiles=[profile]) as server:
+        assert server.status().unstored == 0
+        meter_hub.give("a/energy", 1, unit="Wh")
+        await asyncio.sleep(0)
+        meter_hub.give("a/energy", 2, unit="Wh")
+        await until(lambda: server.status().unstored > 0)
 
 
 def test_garbage_gets_an_exception_and_the_next_request_its_answer(serve, connect, meter_hub):

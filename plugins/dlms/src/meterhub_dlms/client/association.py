@@ -1,71 +1,64 @@
-"""The client's side of one association: every reply is checked against its request."""
+"""The client's side of one association: it is opened, used, and never mended."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
+from contextlib import suppress
+from types import TracebackType
 
 from meterhub_dlms.client.channel import Channel
-from meterhub_dlms.codec import acse, ln, xdlms
-from meterhub_dlms.codec.axdr import Data, decode
-from meterhub_dlms.codec.errors import CodecError
+from meterhub_dlms.client.credentials import Credentials
+from meterhub_dlms.client.errors import BROKEN, AssociationError, AssociationRefused, RequestRejected
+from meterhub_dlms.client.exchange import Exchange
+from meterhub_dlms.client.high_level import prove
+from meterhub_dlms.client.logical_names import LogicalNames
+from meterhub_dlms.client.name_cache import NameCache
+from meterhub_dlms.client.name_list import NameList
+from meterhub_dlms.client.opening import MAX_PDU_SIZE, Opening, overhead
+from meterhub_dlms.client.request import Referencing, Request
+from meterhub_dlms.client.short_naming import ShortNaming
+from meterhub_dlms.codec import acse
+from meterhub_dlms.codec.axdr import Data, decode, encode
+from meterhub_dlms.codec.ciphering import ReplayError, SecurityError
+from meterhub_dlms.codec.ln import Attribute, GetResult
+from meterhub_dlms.codec.ln_action import ActionOutcome
+from meterhub_dlms.codec.selection import Selection
+from meterhub_dlms.codec.short_names import ShortNames
 from meterhub_dlms.codec.xdlms import AccessResult, Conformance, Initiate
-from meterhub_dlms.link.errors import LinkError
 
-PROPOSED = (
-    Conformance.GET
-    | Conformance.SET
-    | Conformance.MULTIPLE_REFERENCES
-    | Conformance.BLOCK_TRANSFER_WITH_GET
-    | Conformance.PRIORITY
-)
-MAX_PDU_SIZE = 0xFFFF
-"""What we can receive, in bytes."""
-
-MAX_LONG_ANSWER = 1 << 20
-"""Bytes that one answer in blocks may have in all."""
+__all__ = ["BROKEN", "Association", "AssociationError", "AssociationRefused", "Request", "RequestRejected"]
 
 _RELEASE_TIMEOUT = 1.0
-_ERROR_TAGS = frozenset({xdlms.EXCEPTION_RESPONSE, xdlms.CONFIRMED_SERVICE_ERROR})
-
-
-class AssociationError(Exception):
-    """The association is no longer usable and must be built again."""
-
-
-class AssociationRefused(AssociationError):
-    """The meter refused the association; the text is its reason."""
-
-
-class RequestRejected(Exception):
-    """The meter answered that it cannot serve the request as a whole; the association stays."""
-
-
-BROKEN = (AssociationError, CodecError, LinkError, OSError)
-"""Errors after which an association is over."""
+_SMALLEST_PDU = 12
+"""A meter that takes less is not believed: nothing could be asked of it."""
 
 
 class Association:
-    """One association with logical name referencing, with or without a password.
+    """One association with one meter, by logical or short names, with or without security.
 
-    One request is under way at a time; others wait. Nothing is recovered in place: an
-    :class:`AssociationError` or ``CodecError`` closes the channel, a ``LinkError`` says that it is closed.
+    One request is under way at a time; others wait. :class:`RequestRejected` leaves it as it is. After any other
+    error it is over and its channel closed; after a cancelled request too, but it may still be released.
+    ``names`` keeps the object list of a meter with short names.
     """
 
-    def __init__(self, channel: Channel, timeout: float, password: bytes | None = None) -> None:
+    def __init__(
+        self, channel: Channel, credentials: Credentials, timeout: float, names: NameCache | None = None
+    ) -> None:
         self.channel = channel
-        self.agreed = Initiate(PROPOSED, MAX_PDU_SIZE)
-        self.foreign = 0
-        self._timeout = timeout
-        self._password = password
-        self._invoke = 0
-        self._lock = asyncio.Lock()
+        self.agreed = Initiate(Conformance(0), MAX_PDU_SIZE)
+        """What the meter grants, and the longest APDU that it takes; known once the association is open."""
+        self._overhead = overhead(credentials)
+        self._credentials = credentials
+        self._exchange = Exchange(channel, timeout)
+        self._names = NameList(names)
+        self._services = self._new_services()
+        self._turn = _Turn(self._exchange)
 
     @property
     def dropped(self) -> int:
-        """Frames that were not what was waited for: other addresses, services, invoke-ids."""
-        return self.channel.dropped + self.foreign
+        """Frames and APDUs that were not what was waited for: other addresses, services, invoke-ids."""
+        return self.channel.dropped + self._exchange.foreign
 
     @property
     def request_limit(self) -> int:
@@ -73,131 +66,140 @@ class Association:
         return self.agreed.max_pdu_size or MAX_PDU_SIZE
 
     @property
+    def answer_limit(self) -> int:
+        """Bytes to expect in one answer without blocks: a meter answers no more at once than it can receive."""
+        return self.request_limit
+
+    @property
     def lists(self) -> bool:
         """Whether the meter reads several attributes at once."""
         return Conformance.MULTIPLE_REFERENCES in self.agreed.conformance
 
+    @property
+    def item_size(self) -> int:
+        """Bytes of one attribute in a request for several."""
+        return self._services.item_size
+
+    @property
+    def title(self) -> bytes:
+        """System title of the meter, empty without ciphering."""
+        return self._exchange.partner
+
+    @property
+    def short_names(self) -> ShortNames | None:
+        """The object list of a meter with short names, once the association is open."""
+        return self._names.known if self._credentials.short_names else None
+
+    def request_size(self, count: int) -> int:
+        """Bytes of a request for ``count`` attributes, with what ciphering adds at most."""
+        return self._services.request_size(count) + self._overhead
+
     async def open(self) -> None:
-        """Associate; :class:`AssociationRefused` with the meter's reason when it will not."""
-        proposal = xdlms.encode_initiate_request(Initiate(PROPOSED, MAX_PDU_SIZE))
-        mechanism = acse.Mechanism.NONE if self._password is None else acse.Mechanism.PASSWORD
-        request = acse.AssociationRequest(acse.CONTEXT_LN, mechanism, self._password, proposal)
-        async with self._lock:
-            self.channel.send(acse.encode_request(request))
-            apdu = await self._await_reply(lambda reply: reply[0] == acse.AARE or reply[0] in _ERROR_TAGS)
-        if apdu[0] in _ERROR_TAGS:
-            raise AssociationRefused(xdlms.service_error_phrase(apdu))
-        response = acse.decode_response(apdu)
-        if response.result != acse.Result.ACCEPTED:
-            raise AssociationRefused(response.phrase)
-        if response.context != acse.CONTEXT_LN:
-            raise AssociationRefused(f"it answered with application context {response.context}, not logical names")
-        self.agreed = xdlms.decode_initiate_response(response.user_information)
-        if Conformance.GET not in self.agreed.conformance:
-            raise AssociationRefused("it grants no right to read (GET)")
+        """Associate, prove, and learn the short names; :class:`AssociationRefused` when the meter will not."""
+        async with self._turn:
+            try:
+                await self._open()
+            except RequestRejected as rejected:
+                raise AssociationRefused(str(rejected)) from None
+            except ReplayError as error:
+                raise AssociationRefused(
+                    f"{error}; if the meter lost its counter, give it new keys, or take it as it is with forget-counter"
+                ) from None
+            except SecurityError as error:
+                raise AssociationRefused(str(error)) from None
+
+    async def _open(self) -> None:
+        opening = Opening(self._exchange, self._credentials)
+        self.agreed, parties = await opening.run()
+        self._services = self._new_services()
+        if self._services.needed not in self.agreed.conformance:
+            raise AssociationRefused(f"it grants no right to read ({self._services.needed.name})")
+        if parties is not None:
+            await prove(self._services, self._credentials.mechanism, parties, opening.secrets)
+        await self._services.begin()
 
     async def release(self) -> None:
         """Say goodbye and close; never raises, and waits a second for the meter at most."""
         try:
-            async with asyncio.timeout(_RELEASE_TIMEOUT), self._lock:
+            async with asyncio.timeout(_RELEASE_TIMEOUT), self._turn.lock:
                 self.channel.send(acse.encode_release_request())
-                await self._await_reply(lambda reply: reply[0] == acse.RLRE)
+                await self._exchange.answer(acse.RLRE)
         except Exception:  # noqa: S110 -- it is closed either way
             pass
         finally:
-            self.channel.close()
+            self._turn.end()
 
-    async def get(self, attribute: ln.Attribute) -> ln.GetResult:
-        """Read one attribute; :class:`RequestRejected` when the meter will not hear of it."""
-        return (await self.get_all(bytearray(ln.encode_get(attribute)), 1))[0]
+    # -- reading ----------------------------------------------------------------------------------
 
-    async def get_all(self, request: bytearray, count: int) -> Sequence[ln.GetResult]:
-        """Send an encoded GET of ``count`` attributes (its invoke-id is set here) and answer its results.
+    def prepare(self, attributes: Sequence[Attribute]) -> Request:
+        """Encode a request for one or several attributes, for :meth:`get_many` of this association."""
+        return self._services.prepare(attributes)
 
-        :class:`RequestRejected` when the meter turned the request down as a whole.
-        """
-        with_list = request[1] == ln.WITH_LIST
-        async with self._exclusive():
-            apdu = await self._request(request, ln.GET_RESPONSE)
-            answer = ln.decode_get_response(apdu)
-            if isinstance(answer, ln.Block):
-                answer = await self._blocks(answer, request[ln.INVOKE_ID_AT] & ln.INVOKE_ID_MASK, with_list)
-            if with_list and isinstance(answer, AccessResult):
-                raise RequestRejected(answer.phrase)
-            results = answer if isinstance(answer, list) else [answer]
-            if len(results) != count:
-                raise AssociationError(f"the meter answered {len(results)} values where {count} were asked for")
-            return results
+    async def get_many(self, batch: Request) -> Sequence[GetResult]:
+        """Read what was prepared; one result for each attribute, in their order."""
+        async with self._turn:
+            return await self._services.get_many(batch)
 
-    async def set(self, attribute: ln.Attribute, data: Data) -> AccessResult:
-        """Write one attribute; answers the meter's result.
+    async def get(self, attribute: Attribute, selection: Selection | None = None) -> GetResult:
+        """Read one attribute, or a selection of it."""
+        async with self._turn:
+            result = await self._services.get_encoded(attribute, selection)
+            return decode(result) if isinstance(result, bytes) else result
 
-        :class:`RequestRejected` when it will not hear of it, ``CodecError`` when it is too long to send.
-        """
-        request = bytearray(ln.encode_set(attribute, data))
-        if len(request) > self.request_limit:
-            raise RequestRejected(f"the value takes {len(request)} bytes, the meter accepts {self.request_limit}")
-        async with self._exclusive():
-            return ln.decode_set_response(await self._request(request, ln.SET_RESPONSE))
+    async def get_encoded(self, attribute: Attribute, selection: Selection | None = None) -> bytes | AccessResult:
+        """The same, but left encoded: whoever decodes a long value can do it in slices."""
+        async with self._turn:
+            return await self._services.get_encoded(attribute, selection)
 
-    @asynccontextmanager
-    async def _exclusive(self) -> AsyncIterator[None]:
-        """One request at a time; what is wrong with its reply closes the channel."""
-        async with self._lock:
-            try:
-                yield
-            except (AssociationError, CodecError):
-                self.channel.close()
-                raise
+    # -- writing ----------------------------------------------------------------------------------
 
-    async def _blocks(self, block: ln.Block, invoke: int, with_list: bool) -> list[ln.GetResult] | ln.GetResult:
-        """Fetch the blocks after the first one and decode the whole."""
-        content = bytearray()
-        number = 1
-        while True:
-            if block.number != number:
-                raise AssociationError(f"block {block.number} came where block {number} was expected")
-            if isinstance(block.content, AccessResult):
-                return block.content
-            content += block.content
-            if block.last:
-                break
-            if len(content) > MAX_LONG_ANSWER:
-                raise AssociationError(f"the meter's answer is longer than {MAX_LONG_ANSWER} bytes")
-            self.channel.send(ln.encode_get_next(number, invoke))
-            answer = ln.decode_get_response(await self._await_service(ln.GET_RESPONSE, invoke))
-            if not isinstance(answer, ln.Block):
-                raise AssociationError("the meter broke off a long answer")
-            block, number = answer, number + 1
-        whole = bytes(content)
-        return ln.decode_results(whole) if with_list else decode(whole)
+    async def set(self, attribute: Attribute, data: Data) -> AccessResult:
+        """Write one attribute; answers the meter's result. ``CodecError`` when the value cannot be encoded."""
+        encoded = encode(data)
+        async with self._turn:
+            return await self._services.set(attribute, data, encoded)
 
-    async def _request(self, request: bytearray, response_tag: int) -> bytes:
-        """Send with the next invoke-id and wait for the response to exactly this request."""
-        self._invoke = (self._invoke + 1) & ln.INVOKE_ID_MASK
-        request[ln.INVOKE_ID_AT] = ln.PRIORITY | self._invoke
-        self.channel.send(request)
-        return await self._await_service(response_tag, self._invoke)
+    async def action(self, method: Attribute, data: Data | None = None) -> ActionOutcome:
+        """Call a method; answers its result, and what it returns. ``CodecError`` when ``data`` cannot be encoded."""
+        if data is not None:
+            encode(data)
+        async with self._turn:
+            return await self._services.action(method, data)
 
-    async def _await_service(self, tag: int, invoke: int) -> bytes:
-        def fits(reply: bytes) -> bool:
-            if reply[0] in _ERROR_TAGS:
-                return True
-            return len(reply) > 2 and reply[0] == tag and reply[ln.INVOKE_ID_AT] & ln.INVOKE_ID_MASK == invoke
+    def _new_services(self) -> Referencing:
+        limit = max(_SMALLEST_PDU, self.request_limit - self._overhead)
+        if self._credentials.short_names:
+            return ShortNaming(self._exchange, self.agreed, limit, self._names)
+        return LogicalNames(self._exchange, self.agreed, limit)
 
-        apdu = await self._await_reply(fits)
-        if apdu[0] in _ERROR_TAGS:
-            raise RequestRejected(xdlms.service_error_phrase(apdu))
-        return apdu
 
-    async def _await_reply(self, fits: Callable[[bytes], bool]) -> bytes:
-        """The first reply that fits; what does not is counted and dropped."""
-        try:
-            async with asyncio.timeout(self._timeout):
-                while True:
-                    apdu = await self.channel.receive()
-                    if fits(apdu):
-                        return apdu
-                    self.foreign += 1
-        except TimeoutError:
-            raise AssociationError(f"no answer within {self._timeout:g} s") from None
+class _Turn:
+    """One request at a time; one that ends otherwise than with an answer ends the association."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self.lock = asyncio.Lock()
+        self._exchange = exchange
+        self._over = ""
+
+    async def __aenter__(self) -> None:
+        await self.lock.acquire()
+        if self._over:
+            self.lock.release()
+            raise AssociationError(self._over)
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: object, trace: TracebackType | None) -> None:
+        self.lock.release()
+        if kind is None or issubclass(kind, RequestRejected):
+            return
+        if issubclass(kind, asyncio.CancelledError):
+            self._over = "a request was left in the middle, so its answer could be taken for another"
+        else:
+            self._over = self._over or f"the association is over: {error}"
+            self.end()
+
+    def end(self) -> None:
+        """The association is over."""
+        self._over = self._over or "the association was released"
+        self._exchange.channel.close()
+        with suppress(OSError):  # the next association begins with a higher counter, or not at all
+            self._exchange.settle()

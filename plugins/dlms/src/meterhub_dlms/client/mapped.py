@@ -8,6 +8,13 @@ from meterhub_sdk import Point
 
 from meterhub_dlms.client.settings import DlmsClientConfig, Mapping, Meter
 from meterhub_dlms.client.values import ScalerUnit
+from meterhub_dlms.codec import axdr
+from meterhub_dlms.codec.axdr import Data
+
+ESTIMATED_SIZES = {"float": 10, "int": 10, "bool": 3, "str": 40}
+"""Bytes that the result of a read takes at most, or so, by the type of the point."""
+
+_VARYING = frozenset({axdr.OCTET_STRING, axdr.VISIBLE_STRING, axdr.UTF8_STRING, axdr.BIT_STRING})
 
 
 class Scaling(Enum):
@@ -27,12 +34,28 @@ class MappedPoint:
         self.mapping = mapping
         self.target = mapping.target
         self.scaler = mapping.scaler
+        self.renew()
+
+    def renew(self) -> None:
+        """Nothing is known of it yet."""
         self.scaling = Scaling.KNOWN if self.scaler is None else Scaling.UNKNOWN
-        self.scaler_unit = ScalerUnit(0, mapping.unit)
+        self.scaler_unit = ScalerUnit(0, self.mapping.unit)
         self.tag: int | None = None
         """Data type of the attribute, once it was read."""
+        self.size = ESTIMATED_SIZES[self.type]
+        """Bytes that the result of a read takes: an estimate until it was read."""
+        self.found = False
+        """Whether it was read since the service began, or since the meter was exchanged."""
         self.reported_missing = False
         self.reported_type = False
+
+    def learn(self, result: Data) -> bool:
+        """Keep type and size of what was read; true when the size is another one than before."""
+        if self.tag == result.tag and result.tag not in _VARYING:
+            return False
+        self.tag = result.tag
+        before, self.size = self.size, 1 + len(axdr.encode(result))
+        return self.size != before
 
     def forget(self) -> None:
         """A new association: scaler and unit are read again."""
@@ -54,5 +77,5 @@ def declaration(config: DlmsClientConfig, meter: Meter, mapping: Mapping) -> Poi
         title=f"{meter.label} {mapping.label}",
         writable=mapping.writable,
         source=mapping.logical_name,
-        stale_after=meter.stale_after or 3 * config.interval(mapping.group),
+        stale_after=None if mapping.kind == "method" else meter.stale_after or 3 * config.interval(mapping.group),
     )

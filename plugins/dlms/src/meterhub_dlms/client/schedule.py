@@ -1,77 +1,90 @@
-"""When which polling group is due: fast before normal before slow, and nothing queues up."""
+"""When which polling group of a meter is due; nothing queues up."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
+from typing import Generic, TypeVar
 
-from meterhub_dlms.client.planner import Batch
 from meterhub_dlms.client.settings import GroupName
 
 GROUPS: tuple[GroupName, ...] = ("fast", "normal", "slow")
 """In the order in which they go."""
 
+T = TypeVar("T")
+
 _IDLE = 3600.0
 
 
-class _Group:
+class _Group(Generic[T]):
     def __init__(self, interval: float) -> None:
         self.interval = interval
         self.due = 0.0
-        self.pending: deque[Batch] = deque()
+        self.since = 0.0
+        """When the poll that is under way was due."""
         self.under_way = False
-        """True from the first batch of a poll until the exchange after its last one is over."""
+        self.pending: deque[T] | None = None
+        """What is left of it to do; ``None`` until it is planned."""
+        self.overruns = 0
 
 
-class Schedule:
-    """Hands out the batches of one meter's polling groups; all times are monotonic seconds.
+class Schedule(Generic[T]):
+    """Hands out the requests of one meter's polling groups; all times are monotonic seconds.
 
-    A group that is due again before its poll was done is left out that time, and ``overruns`` counts it.
+    A group that is due again before its poll was done is left out that time, and counted.
     """
 
     def __init__(self, intervals: Mapping[GroupName, float]) -> None:
-        self._groups = {name: _Group(intervals[name]) for name in GROUPS if name in intervals}
-        self.overruns = 0
+        self._groups: dict[GroupName, _Group[T]] = {
+            name: _Group(intervals[name]) for name in GROUPS if name in intervals
+        }
+
+    @property
+    def overruns(self) -> dict[GroupName, int]:
+        """Polls left out because the one before was not done, or nobody came in time."""
+        return {name: group.overruns for name, group in self._groups.items()}
 
     def restart(self, now: float) -> None:
         """Drop what was under way; all groups are due."""
         for group in self._groups.values():
-            group.due, group.under_way = now, False
-            group.pending.clear()
+            group.due, group.under_way, group.pending = now, False, None
 
-    def next(self, now: float, batches: Callable[[GroupName], Sequence[Batch]]) -> tuple[GroupName, Batch] | None:
-        """The batch to do now, or ``None`` until :meth:`wait` is over.
-
-        ``batches`` plans the poll of a group that is due.
-        """
-        for name, group in self._groups.items():
+    def urgent(self, now: float) -> tuple[GroupName, float] | None:
+        """The group that goes next and since when it is due, or ``None`` until :meth:`wait` is over."""
+        for group in self._groups.values():
             if group.due <= now:
-                self._start(name, group, now, batches)
-            group.under_way = bool(group.pending)
-        for name, group in self._groups.items():
-            if group.pending:
-                group.under_way = True
-                return name, group.pending.popleft()
-        return None
+                self._start(group, now)
+        return next(((name, group.since) for name, group in self._groups.items() if group.under_way), None)
 
-    def _start(
-        self, name: GroupName, group: _Group, now: float, batches: Callable[[GroupName], Sequence[Batch]]
-    ) -> None:
+    def _start(self, group: _Group[T], now: float) -> None:
         late = int((now - group.due) // group.interval)
-        group.due += (late + 1) * group.interval
-        self.overruns += late
-        if group.pending or group.under_way:
-            self.overruns += 1
+        group.overruns += late
+        if group.under_way:
+            group.overruns += 1
         else:
-            group.pending.extend(batches(name))
+            group.under_way, group.since = True, group.due + late * group.interval
+        group.due += (late + 1) * group.interval
 
-    def put_back(self, name: GroupName, batches: Sequence[Batch]) -> None:
-        """Do these next in a group's poll that is under way: a batch the meter wants in smaller pieces."""
-        self._groups[name].pending.extendleft(reversed(batches))
+    def take(self, name: GroupName, plan: Callable[[], Iterable[T]]) -> T | None:
+        """The next request of a group's poll, which ``plan`` splits into requests; ``None`` when nothing is left."""
+        group = self._groups[name]
+        if group.pending is None:
+            group.pending = deque(plan())
+        return group.pending.popleft() if group.pending else None
+
+    def put_back(self, name: GroupName, requests: Iterable[T]) -> None:
+        """Do these next in a group's poll that is under way: a request the meter wants in smaller pieces."""
+        pending = self._groups[name].pending
+        if pending is not None:
+            pending.extendleft(reversed(list(requests)))
 
     def done(self, name: GroupName) -> bool:
-        """True when nothing of the group's poll is left to do."""
-        return not self._groups[name].pending
+        """To be called after each request of a group: true when its poll is over."""
+        group = self._groups[name]
+        if group.pending:
+            return False
+        group.under_way, group.pending = False, None
+        return True
 
     def wait(self, now: float) -> float:
         """Seconds until the next group is due."""

@@ -2,133 +2,17 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from typing import Annotated, Any, Literal, Self
+from collections import defaultdict
+from typing import Any, Self
 
-from meterhub_sdk import Config, Label, PointType, SecretName, field
-from pydantic import AfterValidator, model_validator
+from meterhub_sdk import Config, field
+from pydantic import model_validator
 
-from meterhub_dlms.codec import obis
-from meterhub_dlms.codec.ln import Attribute
+from meterhub_dlms.client.mapping_settings import CONNECTED, GroupName, Mapping, check_unique
+from meterhub_dlms.client.meter_settings import Meter
+from meterhub_dlms.security import SystemTitle
 
-GroupName = Literal["fast", "normal", "slow"]
-CONNECTED = "connected"
-"""The point of each meter that says whether it is connected; no mapping may be called so."""
-
-SCALER_ATTRIBUTES = {3: 3, 4: 3, 5: 4}
-"""Attribute scaler_unit of each class that has one: register, extended register, demand register."""
-
-SCALED_ATTRIBUTES = {3: {2}, 4: {2}, 5: {2, 3}}
-"""Attributes that scaler_unit applies to."""
-
-
-def _canonical(text: str) -> str:
-    return obis.text(obis.parse(text))
-
-
-LogicalName = Annotated[str, AfterValidator(_canonical)]
-"""An OBIS code in any usual spelling; kept as ``1-1:1.8.0*255``."""
-
-
-def check_unique(labels: list[str], what: str) -> None:
-    """``ValueError`` naming the labels that occur more than once."""
-    doubled = [label for label, count in Counter(labels).items() if count > 1]
-    if doubled:
-        raise ValueError(
-            f"{what} {', '.join(map(repr, doubled))} is given more than once; each needs a label of its own"
-        )
-
-
-class Mapping(Config):
-    """One attribute of the meter that becomes a point."""
-
-    label: Label = field(title="Label", description="Last part of the point's name, such as energy-import.")
-    class_id: Literal[1, 3, 4, 5] = field(
-        3,
-        title="Class",
-        description="COSEM interface class: 1 data, 3 register, 4 extended register, 5 demand register.",
-    )
-    logical_name: LogicalName = field(
-        title="Logical name",
-        description="OBIS code as in the meter's documentation, such as 1-1:1.8.0*255 or 1-1.1.8.0.255.",
-    )
-    attribute: int = field(
-        2, title="Attribute", description="Number of the attribute to read; 2 is the value.", ge=1, le=127
-    )
-    group: GroupName = field("normal", title="Polling group", description="How often it is read: slow, normal or fast.")
-    type: PointType = field(
-        "float",
-        title="Type",
-        description="float for measured values, int for counters without decimals, bool for states, str for texts.",
-    )
-    unit: str = field(
-        "", title="Unit", description="Shown until the meter has told its own unit, such as Wh.", max_length=32
-    )
-    writable: bool = field(False, title="Writable", description="Allow this attribute of the meter to be set.")
-
-    @property
-    def target(self) -> Attribute:
-        """What to read."""
-        return Attribute(self.class_id, obis.parse(self.logical_name), self.attribute)
-
-    @property
-    def scaler(self) -> Attribute | None:
-        """Where scaler and unit of it stand, if it has any."""
-        if self.attribute not in SCALED_ATTRIBUTES.get(self.class_id, ()):
-            return None
-        return Attribute(self.class_id, obis.parse(self.logical_name), SCALER_ATTRIBUTES[self.class_id])
-
-
-class Meter(Config):
-    """One meter reached over TCP."""
-
-    label: Label = field(title="Label", description="First part of its points' names, such as main-meter.")
-    host: str = field(title="Host", description="Address or name of the meter.", min_length=1, max_length=253)
-    port: int = field(4059, title="Port", description="TCP port of the meter.", ge=1, le=65535)
-    client_address: int = field(
-        16,
-        title="Client address",
-        description="16 is the public client; the meter's rights depend on it.",
-        ge=1,
-        le=127,
-    )
-    logical_device: int = field(
-        1, title="Logical device address", description="1 is the management logical device.", ge=1, le=16383
-    )
-    authentication: Literal["none", "password"] = field(
-        "none", title="Authentication", description="none, or password for low-level security (LLS)."
-    )
-    password: SecretName | None = field(
-        None, title="Password", description="Secret that holds the password of this client address."
-    )
-    timeout: float = field(
-        5.0, title="Time-out", description="How long to wait for each answer.", unit="s", ge=0.1, le=300
-    )
-    values_per_request: int = field(
-        1000,
-        title="Values per request",
-        description="Most values asked for at once; fewer for meters that cannot do many. 1 reads each by itself.",
-        ge=1,
-        le=1000,
-    )
-    stale_after: float | None = field(
-        None,
-        title="Stale after",
-        description="A point without a new value for longer turns stale; empty for three intervals of its group.",
-        unit="s",
-        gt=0,
-    )
-    mappings: list[Mapping] = field(title="Mappings", description="What to read.", max_length=10_000)
-
-    @model_validator(mode="after")
-    def _check(self) -> Self:
-        if self.authentication == "password" and self.password is None:
-            raise ValueError(f"meter {self.label!r} has authentication password but names no secret with the password")
-        labels = [mapping.label for mapping in self.mappings]
-        if CONNECTED in labels:
-            raise ValueError(f"a mapping of meter {self.label!r} is called {CONNECTED!r}, which each meter has already")
-        check_unique(labels, f"in meter {self.label!r} the mapping label")
-        return self
+__all__ = ["CONNECTED", "DlmsClientConfig", "GroupName", "Mapping", "Meter"]
 
 
 class DlmsClientConfig(Config):
@@ -162,6 +46,59 @@ class DlmsClientConfig(Config):
         description="Read the meter's clock with each request, so that values carry the meter's own time. "
         "Otherwise they carry the time of their arrival, and the status says so.",
     )
+    time_synchronisation: bool = field(
+        False,
+        title="Time synchronisation",
+        description="Set the clocks of the meters whose time mode is synchronised, when they deviate from ours.",
+    )
+    time_interval: float = field(
+        21_600.0,
+        title="Time interval",
+        description="How often clocks are compared; also at each new connection, and when one jumps.",
+        unit="s",
+        ge=60,
+        le=31_622_400,
+    )
+    time_offset: float = field(
+        2.0,
+        title="Time offset",
+        description="Deviation from which on a clock is set; a smaller one is left as it is.",
+        unit="s",
+        ge=1,
+        le=3_600,
+    )
+    local_time: bool = field(
+        True,
+        title="Use local time",
+        description="Set clocks to local time, with its difference to UTC and the mark of daylight saving, as the "
+        "meter itself tells it. Otherwise to UTC.",
+    )
+    read_clocks: bool = field(
+        False,
+        title="Read clocks",
+        description="Compare all clocks at the time interval and publish the deviation, also where none is set.",
+    )
+    system_title: SystemTitle = field(
+        "",
+        title="System title",
+        description="Our name in ciphered associations, 16 hexadecimal digits; empty for one made of the service's "
+        "name. Meters may be set to accept only the one they know.",
+    )
+    port_priority: int = field(
+        0,
+        title="Priority on serial ports",
+        description="A service with a higher one gets a shared port first.",
+        ge=-100,
+        le=100,
+    )
+    port_window: float | None = field(
+        None,
+        title="Time window on serial ports",
+        description="After this time a port is given to another service that waits for it. Empty: it is kept.",
+        unit="s",
+        ge=0.5,
+        le=86_400,
+    )
     meters: list[Meter] = field(
         default_factory=list, title="Meters", description="The meters to read.", max_length=1000
     )
@@ -169,9 +106,47 @@ class DlmsClientConfig(Config):
     @model_validator(mode="after")
     def _check(self) -> Self:
         check_unique([meter.label for meter in self.meters], "the meter label")
+        for meters in self.buses().values():
+            _check_bus(meters)
         return self
 
     def interval(self, group: GroupName) -> float:
         """Interval of a polling group in seconds."""
         intervals: dict[str, Any] = {"slow": self.slow, "normal": self.normal, "fast": self.fast}
         return float(intervals[group])
+
+    def compares_clock(self, meter: Meter) -> bool:
+        """Whether the clock of a meter is read again and again, and its deviation is a point."""
+        synchronised = self.time_synchronisation and meter.time_mode == "synchronised"
+        return synchronised or self.read_clocks or meter.time_mode == "time source"
+
+    def buses(self) -> dict[str, list[Meter]]:
+        """The meters of each bus, by what people call it: a serial port, a converter, or a meter on its own."""
+        buses: defaultdict[str, list[Meter]] = defaultdict(list)
+        for meter in self.meters:
+            buses[meter.bus].append(meter)
+        return dict(buses)
+
+
+def _check_bus(meters: list[Meter]) -> None:
+    """Meters that share a bus must be told apart by their addresses."""
+    taken: dict[tuple[int, int], str] = {}
+    alone = next((meter for meter in meters if meter.physical_address == 0), None)
+    for meter in meters:
+        if alone is not None and meter.physical_address:
+            raise ValueError(
+                f"the meters {alone.label!r} and {meter.label!r} share {meter.bus}, but {alone.label!r} has no "
+                "physical address; give it the one of the meter"
+            )
+        address = meter.physical_address, meter.logical_device
+        if address in taken:
+            raise ValueError(
+                f"the meters {taken[address]!r} and {meter.label!r} share {meter.bus} and have the same physical "
+                f"address {address[0]} and logical device address {address[1]}; give each its own"
+            )
+        taken[address] = meter.label
+        if (meter.line_speed, meter.turnaround_gap) != (meters[0].line_speed, meters[0].turnaround_gap):
+            raise ValueError(
+                f"the meters {meters[0].label!r} and {meter.label!r} share {meter.bus}, so they need the same "
+                "line speed and turn-around gap"
+            )

@@ -33,6 +33,10 @@ class SecurityError(CodecError):
     """An APDU that is not protected as agreed, was changed on its way, or was sent before."""
 
 
+class ReplayError(SecurityError):
+    """A protected APDU, whole and from the right sender, whose invocation counter is not newer than the last."""
+
+
 class Protection(IntFlag):
     """What protects an APDU; the value is that of the security control byte."""
 
@@ -189,7 +193,7 @@ class Ciphering:
         protection = Protection(received.control & Protection.BOTH)
         plain = unseal(key, self.keys.authentication, nonce, protection, received.content)
         if received.counter <= self.received[received.dedicated]:
-            raise SecurityError(f"invocation counter {received.counter} was used before")
+            raise ReplayError(f"invocation counter {received.counter} was used before")
         expected = _PLAIN.get(received.tag)
         if not plain or (expected is not None and plain[0] != expected[0]):
             raise SecurityError("the ciphered APDU holds another service than its tag says")

@@ -52,9 +52,13 @@ class Secrets(NamedTuple):
 
 
 def challenge(mechanism: Mechanism, length: int = 16) -> bytes:
-    """A fresh challenge that nobody can foretell; eight hexadecimal digits for Landis+Gyr's own mechanism."""
+    """A fresh challenge that nobody can foretell.
+
+    For Landis+Gyr's own mechanism eight hexadecimal digits, the last one an operation that uses the password.
+    """
     if mechanism is Mechanism.MANUFACTURER:
-        return secrets.token_hex(LANDIS_LENGTH // 2).upper().encode("ascii")
+        digits = secrets.token_hex(LANDIS_LENGTH // 2).upper()[:-1]
+        return (digits + secrets.choice("12345")).encode("ascii")
     if not MIN_CHALLENGE <= length <= MAX_CHALLENGE:
         raise CodecError(f"a challenge of {length} bytes was asked for; {MIN_CHALLENGE} to {MAX_CHALLENGE} will do")
     return secrets.token_bytes(length)

@@ -97,12 +97,12 @@ def decode_request(apdu: bytes) -> ActionRequest | ActionBlock | NextBlock:
     if kind == _REQUEST_NEXT and len(apdu) == 7:
         return NextBlock(apdu[INVOKE_ID_AT], int.from_bytes(apdu[3:7], "big"))
     if kind == _REQUEST_BLOCK:
-        return _decode_block(apdu, 3, None)
+        return decode_block(apdu, 3)
     if kind != _REQUEST_FIRST or len(apdu) < 3 + _DESCRIPTOR:
         raise CodecError(f"an ACTION request of kind {kind} over {len(apdu)} bytes is not served")
     number = int.from_bytes(apdu[11:12], "big", signed=True)
     method = Attribute(int.from_bytes(apdu[3:5], "big"), apdu[5:11], number)
-    return _decode_block(apdu, 3 + _DESCRIPTOR, method)
+    return decode_block(apdu, 3 + _DESCRIPTOR, method)
 
 
 # -- responses ------------------------------------------------------------------------------------
@@ -159,7 +159,7 @@ def decode_response(apdu: bytes) -> ActionOutcome | ActionBlock | NextBlock:
     if kind == _NORMAL:
         return decode_outcome(apdu[3:])
     if kind == _RESPONSE_BLOCK:
-        return _decode_block(apdu, 3, None)
+        return decode_block(apdu, 3)
     if kind == _RESPONSE_NEXT and len(apdu) == 7:
         return NextBlock(apdu[INVOKE_ID_AT], int.from_bytes(apdu[3:7], "big"))
     raise CodecError(f"an ACTION response of kind {kind} over {len(apdu)} bytes was not asked for")
@@ -174,7 +174,8 @@ def _encode_block(block: ActionBlock) -> bytes:
     return bytes((block.last,)) + block.number.to_bytes(4, "big") + encode_octets(block.content)
 
 
-def _decode_block(apdu: bytes, place: int, method: Attribute | None) -> ActionBlock:
+def decode_block(apdu: bytes, place: int, method: Attribute | None = None) -> ActionBlock:
+    """The block that an APDU ends with, from ``place`` on; ``CodecError`` when it is malformed."""
     if len(apdu) < place + 6:
         raise CodecError("a block of an ACTION is cut off")
     content, end = decode_octets(apdu, place + 5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from meterhub_dlms.codec import axdr, compact_array, cosem_time
 from meterhub_dlms.codec.axdr import Data, decode_from, decode_length
@@ -13,6 +13,8 @@ from meterhub_dlms.codec.errors import CodecError
 
 SLICE = 500
 """Entries that are decoded in a few milliseconds, between two turns of an event loop."""
+
+T = TypeVar("T")
 
 _NANOSECONDS = 1_000_000_000
 
@@ -50,7 +52,7 @@ def entries(
         yield Entry(last, row.value)
 
 
-def in_slices(read: Iterable[Entry], size: int = SLICE) -> Iterator[list[Entry]]:
+def in_slices(read: Iterable[T], size: int = SLICE) -> Iterator[list[T]]:
     """Lists of ``size`` entries at most, decoded only when they are asked for."""
     source = iter(read)
     while part := list(islice(source, size)):

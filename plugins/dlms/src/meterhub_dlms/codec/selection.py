@@ -130,24 +130,29 @@ def decode_selections(apdu: bytes) -> list[Selection | None]:
 
     The attributes themselves are told by :func:`meterhub_dlms.codec.ln.decode_get_request`.
     """
+    return [given and read_parameter(*given) for given in decode_selectors(apdu)]
+
+
+def decode_selectors(apdu: bytes) -> list[tuple[int, Data] | None]:
+    """Selector and parameter of each attribute of a GET, whatever they stand for; ``CodecError`` when cut off."""
     if len(apdu) < 4 or apdu[0] != GET_REQUEST or apdu[1] not in (NORMAL, WITH_LIST):
         raise CodecError("a GET of one or several attributes was expected")
     count, place = (1, 3) if apdu[1] == NORMAL else decode_length(apdu, 3)
     if count > len(apdu) - place:
         raise CodecError(f"{count} attributes are announced in {len(apdu) - place} bytes")
-    selections: list[Selection | None] = []
+    selectors: list[tuple[int, Data] | None] = []
     for _ in range(count):
         place += _DESCRIPTOR
         if place >= len(apdu):
             raise CodecError("an attribute descriptor is cut off")
         if not apdu[place]:
-            selections.append(None)
+            selectors.append(None)
             place += 1
             continue
         given, end = decode_from(apdu, place + 2)
-        selections.append(read_parameter(apdu[place + 1], given))
+        selectors.append((apdu[place + 1], given))
         place = end
-    return selections
+    return selectors
 
 
 # -- with short names -----------------------------------------------------------------------------

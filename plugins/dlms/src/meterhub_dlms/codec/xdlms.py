@@ -98,6 +98,9 @@ class ServiceError(IntEnum):
     OPERATION_NOT_POSSIBLE = 1
     SERVICE_NOT_SUPPORTED = 2
     OTHER_REASON = 3
+    PDU_TOO_LONG = 4
+    DECIPHERING_ERROR = 5
+    INVOCATION_COUNTER_ERROR = 6
 
 
 class InitiateError(IntEnum):
@@ -186,9 +189,13 @@ def encode_initiate_error(error: InitiateError) -> bytes:
     return bytes((CONFIRMED_SERVICE_ERROR, 0x01, 0x06, error))
 
 
-def encode_exception(state: StateError, service: ServiceError) -> bytes:
-    """An exception response: the request could not be served at all."""
-    return bytes((EXCEPTION_RESPONSE, state, service))
+def encode_exception(state: StateError, service: ServiceError, counter: int | None = None) -> bytes:
+    """An exception response: the request could not be served at all.
+
+    With an invocation counter error goes the lowest ``counter`` that will do (clause 7.3.12).
+    """
+    tail = b"" if counter is None else counter.to_bytes(4, "big")
+    return bytes((EXCEPTION_RESPONSE, state, service)) + tail
 
 
 def service_error_phrase(apdu: bytes) -> str:

@@ -15,6 +15,9 @@ from meterhub_dlms.link.hdlc_parameters import HdlcParameters
 MAX_APDU = 0xFFFF
 """Bytes that a request may have in all its segments."""
 
+MAX_LINKS = 64
+"""Links that one line may have open; who asks for another one is refused with DM."""
+
 _INVALID_CONTROL, _TOO_LONG, _INVALID_RECEIVE = 0x01, 0x04, 0x08
 
 
@@ -83,6 +86,13 @@ class HdlcLink:
         self._awaited = False
         self._rest = memoryview(llc.RESPONSE + apdu)
         return self._next_segment()
+
+    def acknowledge(self) -> bytes:
+        """An RR in place of an answer, for a request that wants none; ``LinkError`` as of :meth:`respond`."""
+        if not self._awaited:
+            raise LinkError("no request waits for an answer")
+        self._awaited = False
+        return self._ready()
 
     def close(self) -> Closed:
         """Nobody waits for an answer any more."""
@@ -170,13 +180,19 @@ class HdlcBus:
     """
 
     def __init__(
-        self, stations: Mapping[int, Station], clock: Callable[[], float], *, max_apdu: int = MAX_APDU
+        self,
+        stations: Mapping[int, Station],
+        clock: Callable[[], float],
+        *,
+        max_apdu: int = MAX_APDU,
+        max_links: int = MAX_LINKS,
     ) -> None:
         self.deframer = HdlcDeframer()
         self.counters = BusCounters()
         self._stations = dict(stations)
         self._clock = clock
         self._max_apdu = max_apdu
+        self._max_links = max_links
         self._links: dict[tuple[HdlcAddress, HdlcAddress], HdlcLink] = {}
 
     @property
@@ -241,6 +257,9 @@ class HdlcBus:
         """A new link in place of the one before; parameters that make no sense are refused with DM."""
         key = frame.destination, frame.source
         closed: list[Output] = [] if before is None else [self._links.pop(key).close()]
+        if len(self._links) >= self._max_links:
+            self.counters.rejected += 1
+            return [*closed, _answer(frame, Kind.DM)]
         try:
             link = HdlcLink(station, frame, hdlc_parameters.decode(frame.information), self._max_apdu)
         except LinkError:

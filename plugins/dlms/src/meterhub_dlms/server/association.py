@@ -1,146 +1,160 @@
-"""The server's side of one association: who it is, what was agreed, what it sees."""
+"""The server's side of one association: who it is, what was agreed, and whether the client proved itself."""
 
 from __future__ import annotations
 
-import hmac
+from collections import ChainMap
+from collections.abc import Callable, Sequence
 
-from meterhub_dlms.codec import acse, axdr, xdlms
-from meterhub_dlms.codec.acse import AssociationRequest, AssociationResponse, Diagnostic, Mechanism, Result
-from meterhub_dlms.codec.axdr import Data
-from meterhub_dlms.codec.ln import Attribute
-from meterhub_dlms.codec.xdlms import AccessResult, Conformance, Initiate, InitiateError
-from meterhub_dlms.server import model
-from meterhub_dlms.server.device import LogicalDevice
-from meterhub_dlms.server.settings import ASSOCIATION_NAME, ClientAccess
+from meterhub_dlms.codec import acse, hls, ln, short_names, sn
+from meterhub_dlms.codec.acse import Mechanism
+from meterhub_dlms.codec.errors import CodecError
+from meterhub_dlms.codec.hls import Parties, Secrets
+from meterhub_dlms.codec.xdlms import Initiate, ServiceError
+from meterhub_dlms.server.access import Access, Rights
+from meterhub_dlms.server.action_service import ActionService
+from meterhub_dlms.server.association_object import Facts, logical_name_object, short_name_object
+from meterhub_dlms.server.client_settings import ClientAccess
+from meterhub_dlms.server.cosem import Caller, CosemObject
+from meterhub_dlms.server.exchange import Exchange, NotServed
+from meterhub_dlms.server.get_service import GetService
+from meterhub_dlms.server.names import targets_of
+from meterhub_dlms.server.object_settings import ASSOCIATION_NAME
+from meterhub_dlms.server.objects.device_wide import security_setup
+from meterhub_dlms.server.set_service import SetService
+from meterhub_dlms.server.shield import Shield
+from meterhub_dlms.server.short_name_service import ShortNameService
+from meterhub_dlms.server.site import Served, Site, Visitor
 
-OFFERED = (
-    Conformance.GET
-    | Conformance.SET
-    | Conformance.ACTION
-    | Conformance.MULTIPLE_REFERENCES
-    | Conformance.BLOCK_TRANSFER_WITH_GET
-    | Conformance.PRIORITY
-)
 UNLIMITED = 0xFFFF
-MIN_PDU_SIZE = 12
-"""The smallest size of an APDU that a client may propose (IEC 62056-5-3, clause 8.2.2)."""
+WHOLE = 1 << 20
+"""Bytes of an answer that goes out in general blocks, which know no smaller limit."""
 
-_ASSOCIATED = 2
+_REPLY_METHOD_LN = (15).to_bytes(2, "big") + ASSOCIATION_NAME + b"\x01"
+_REPLY_METHOD_SN = short_names.method_name(short_names.ASSOCIATION, 12, 8)
 
 
-class AssociationDenied(Exception):
-    """Why a request for an association is turned down, and the AARE that says so."""
+class Proof:
+    """High-level security, pass 3 and 4: the client answers our challenge, and we answer its own.
 
-    def __init__(self, reason: str, response: bytes) -> None:
-        super().__init__(reason)
-        self.response = response
+    ``denied`` tells why an answer was wrong, after which the association is over.
+    """
+
+    def __init__(self, mechanism: Mechanism, parties: Parties, known: Secrets, site: Site, visitor: Visitor) -> None:
+        self.given = False
+        self.denied = ""
+        self._mechanism = mechanism
+        self._parties = parties
+        self._known = known
+        self._site = site
+        self._visitor = visitor
+
+    def __call__(self, answer: bytes) -> bytes | None:
+        """Our answer, when the client's is right; ``None`` when it is wrong, comes too often, or twice."""
+        throttle = self._site.throttle
+        if self.given or self.denied or not throttle.attempt(*self._visitor):
+            self.denied = self.denied or "too many wrong answers"
+            return None
+        try:
+            hls.verify(self._mechanism, self._parties, self._known, answer)
+            ours = hls.proof(self._mechanism, self._parties, self._known)
+        except CodecError as error:
+            self.denied = str(error)
+            return None
+        throttle.succeeded(*self._visitor)
+        self.given = True
+        return ours
 
 
 class ServerAssociation:
-    """An open association of one client."""
+    """An open association of one client with one logical device.
 
-    def __init__(self, device: LogicalDevice, client: ClientAccess, agreed: Initiate) -> None:
+    ``proof`` stands where the mechanism asks for one; until it is given, nothing else is served.
+    """
+
+    def __init__(
+        self,
+        served: Served,
+        client: ClientAccess,
+        request: acse.AssociationRequest,
+        agreed: Initiate,
+        site: Site,
+        visitor: Visitor,
+        shield: Shield | None,
+        proof: Proof | None,
+    ) -> None:
         self.client = client
-        self.conformance = agreed.conformance
+        self.shield = shield
+        self.proof = proof
+        self.logical_names = request.context in (acse.CONTEXT_LN, acse.CONTEXT_LN_CIPHERED)
         self.answer_limit = agreed.max_pdu_size or UNLIMITED
         """Bytes that one response may have: what the client can receive."""
-        self.may_write = client.rights == "read and write"
-        self._device = device
-        self._itself = self._association_object()
-        self._list: bytes | None = None
+        self.conformance = agreed.conformance
+        self.general_blocks = False
+        """Whether the next answer goes out in general blocks when it is long."""
+        caller = Caller(client.address, visitor.reason)
+        facts = Facts(served, client, request.context, agreed)
+        own_objects = _own_objects(facts, site.keyring.title, request.title)
+        objects = ChainMap(own_objects, served.device.objects)
+        self._access = Access(objects, Rights(client), caller, site.counters)
+        self._exchange = Exchange(self._access, agreed.conformance, self._service_limit)
+        if self.logical_names:
+            self._access.association = logical_name_object(self._access, facts, proof)
+            self._handle = self._logical_service
+        else:
+            itself = short_name_object(self._access, facts, proof)
+            self._access.association = itself
+            own = targets_of(itself, short_names.ASSOCIATION)
+            self._handle = ShortNameService(self._exchange, served.names, own).handle
 
-    def find(self, attribute: Attribute) -> model.CosemObject | AccessResult:
-        """The object that an attribute or method belongs to, or why there is none."""
-        name = attribute.logical_name
-        found = self._itself if name == ASSOCIATION_NAME else self._device.objects.get(name)
-        if found is None:
-            return AccessResult.OBJECT_UNDEFINED
-        return found if found.class_id == attribute.class_id else AccessResult.OBJECT_CLASS_INCONSISTENT
+    @property
+    def open(self) -> bool:
+        """Whether anything but the proof is served."""
+        return self.proof is None or self.proof.given
 
-    def read(self, attribute: Attribute) -> model.Answer:
-        """One attribute, encoded, or why not."""
-        found = self.find(attribute)
-        if isinstance(found, AccessResult):
-            return found
-        reader = found.attributes.get(attribute.number)
-        return AccessResult.READ_WRITE_DENIED if reader is None else reader()
+    async def serve(self, apdu: bytes) -> bytes | None:
+        """The answer to a request in clear, ``None`` where none is wanted.
 
-    def _association_object(self) -> model.FixedObject:
-        """Current association, class 15 version 0; its secret (attribute 7) cannot be read."""
-        mechanism = Mechanism.PASSWORD if self.client.authentication == "password" else Mechanism.NONE
-        conformance = Data(axdr.BIT_STRING, f"{int(self.conformance):024b}")
-        sizes = [Data(axdr.UINT16, self._device.max_pdu_size), Data(axdr.UINT16, self.answer_limit)]
-        rest = [Data(axdr.UINT8, xdlms.DLMS_VERSION), Data(axdr.INT8, 0), Data(axdr.OCTET_STRING, b"")]
-        partners = [Data(axdr.INT8, self.client.address), Data(axdr.UINT16, self._device.address)]
-        return model.FixedObject(
-            15,
-            ASSOCIATION_NAME,
-            [
-                self._object_list,
-                Data(axdr.STRUCTURE, partners),
-                Data(axdr.OCTET_STRING, acse.context_name(acse.CONTEXT_LN)),
-                Data(axdr.STRUCTURE, [conformance, *sizes, *rest]),
-                Data(axdr.OCTET_STRING, acse.mechanism_name(mechanism)),
-                lambda: AccessResult.READ_WRITE_DENIED,
-                Data(axdr.ENUM, _ASSOCIATED),
-            ],
-        )
+        ``CodecError`` when it is malformed, ``NotServed`` when it cannot be served as a whole.
+        """
+        if not self.open and not self._is_proof(apdu):
+            raise NotServed(ServiceError.OPERATION_NOT_POSSIBLE)
+        return await self._handle(apdu)
 
-    def _object_list(self) -> bytes:
-        if self._list is None:
-            objects = [self._itself, *self._device.objects.values()]
-            rows = [model.object_list_row(shown, may_write=self.may_write) for shown in objects]
-            self._list = axdr.encode(Data(axdr.ARRAY, rows))
-        return self._list
+    async def _logical_service(self, apdu: bytes) -> bytes | None:
+        make: Callable[[Exchange], GetService | SetService | ActionService] | None = _SERVICES.get(apdu[0])
+        if make is None:
+            raise CodecError(f"the service {apdu[0]:#04x} is not served")
+        return await make(self._exchange).handle(apdu)
 
+    def _is_proof(self, apdu: bytes) -> bool:
+        if self.logical_names:
+            return apdu[0] == ln.ACTION_REQUEST and apdu[1:2] == b"\x01" and apdu[3:12] == _REPLY_METHOD_LN
+        if apdu[0] == sn.READ_REQUEST:
+            items: Sequence[sn.Specification] = sn.decode_read_request(apdu)
+        elif apdu[0] == sn.WRITE_REQUEST:
+            # As meters of Landis+Gyr take it: their mechanism proves the client only, and nothing is returned.
+            items = sn.decode_write_request(apdu).items
+        else:
+            return False
+        return len(items) == 1 and isinstance(items[0], sn.Variable) and items[0].name == _REPLY_METHOD_SN
 
-def negotiate(device: LogicalDevice, address: int, apdu: bytes) -> tuple[ServerAssociation, bytes]:
-    """A new association and its AARE.
-
-    :class:`AssociationDenied` when the client may not have one, ``CodecError`` when the AARQ is malformed.
-    """
-    request = acse.decode_request(apdu)
-    if request.context != acse.CONTEXT_LN:
-        raise _denied(f"application context {request.context}", Diagnostic.CONTEXT_NAME_NOT_SUPPORTED)
-    client = device.clients.get(address)
-    if client is None:
-        raise _denied("no such client address in the settings", Diagnostic.NO_REASON_GIVEN)
-    _authenticate(device, client, request)
-    proposed = xdlms.decode_initiate_request(request.user_information)
-    common = proposed.conformance & OFFERED
-    error = _objection(proposed, common)
-    if error is not None:
-        information = xdlms.encode_initiate_error(error)
-        raise _denied(error.name.lower().replace("_", " "), Diagnostic.NO_REASON_GIVEN, information)
-    answer = xdlms.encode_initiate_response(Initiate(common, device.max_pdu_size))
-    response = AssociationResponse(acse.CONTEXT_LN, Result.ACCEPTED, Diagnostic.NULL, answer)
-    association = ServerAssociation(device, client, Initiate(common, proposed.max_pdu_size))
-    return association, acse.encode_response(response)
+    def _service_limit(self) -> int:
+        if self.general_blocks:
+            return WHOLE
+        return self.answer_limit - (0 if self.shield is None else self.shield.overhead)
 
 
-def _objection(proposed: Initiate, common: Conformance) -> InitiateError | None:
-    if proposed.version < xdlms.DLMS_VERSION:
-        return InitiateError.DLMS_VERSION_TOO_LOW
-    if Conformance.GET not in common:
-        return InitiateError.INCOMPATIBLE_CONFORMANCE
-    if 0 < proposed.max_pdu_size < MIN_PDU_SIZE:
-        return InitiateError.PDU_SIZE_TOO_SHORT
-    return None
+def _own_objects(facts: Facts, server_title: bytes, client_title: bytes) -> dict[bytes, CosemObject]:
+    """The objects of a device that tell each client something else: its security setup."""
+    setup = facts.security_setup
+    if setup is None:
+        return {}
+    title = client_title or bytes.fromhex(facts.client.system_title)
+    return {setup: security_setup(facts.client.security, server_title, title)}
 
 
-def _authenticate(device: LogicalDevice, client: ClientAccess, request: AssociationRequest) -> None:
-    if client.authentication == "none":
-        if request.mechanism != Mechanism.NONE:
-            raise _denied(f"authentication mechanism {request.mechanism}", Diagnostic.MECHANISM_NOT_RECOGNISED)
-        return
-    if request.mechanism == Mechanism.NONE:
-        raise _denied("no password", Diagnostic.AUTHENTICATION_REQUIRED)
-    if request.mechanism != Mechanism.PASSWORD:
-        raise _denied(f"authentication mechanism {request.mechanism}", Diagnostic.MECHANISM_NOT_RECOGNISED)
-    if not hmac.compare_digest(request.authentication or b"", device.passwords[client.address]):
-        raise _denied("wrong password", Diagnostic.AUTHENTICATION_FAILURE)
-
-
-def _denied(reason: str, diagnostic: Diagnostic, information: bytes = b"") -> AssociationDenied:
-    response = AssociationResponse(acse.CONTEXT_LN, Result.REJECTED_PERMANENT, diagnostic, information)
-    return AssociationDenied(reason, acse.encode_response(response))
+_SERVICES: dict[int, Callable[[Exchange], GetService | SetService | ActionService]] = {
+    ln.GET_REQUEST: GetService,
+    ln.SET_REQUEST: SetService,
+    ln.ACTION_REQUEST: ActionService,
+}

@@ -11,46 +11,38 @@ from meterhub_dlms.codec import axdr, units
 from meterhub_dlms.codec.axdr import Data
 from meterhub_dlms.codec.errors import CodecError
 from meterhub_dlms.codec.xdlms import AccessResult
-from meterhub_dlms.server.settings import DATA_TYPES, ServedObject
+from meterhub_dlms.server.cosem import Answer
 
 _FLOATS = frozenset({axdr.FLOAT32, axdr.FLOAT64})
 _TEXTS = frozenset({axdr.OCTET_STRING, axdr.VISIBLE_STRING, axdr.UTF8_STRING})
 
 
-class ServedPoint:
-    """The value of one object, taken from the newest reading of its point."""
+class Scaling:
+    """The data type (``tag``), scaler and unit of a value on the line."""
 
-    def __init__(self, served: ServedObject, readings: Mapping[str, Reading]) -> None:
-        self.point = served.point
-        self.unit = served.unit
-        self.scaler = served.scaler
-        self._tag = DATA_TYPES[served.data_type]
-        self._readings = readings
+    def __init__(self, tag: int, scaler: int, unit: str) -> None:
+        self.scaler = scaler
+        self.unit = unit
+        self._tag = tag
 
-    def read(self) -> bytes | AccessResult:
-        """The encoded value; ``temporary-failure`` while there is none that is fresh and valid.
+    @property
+    def scaler_unit(self) -> Data:
+        """The attribute of that name."""
+        return Data(axdr.STRUCTURE, [Data(axdr.INT8, self.scaler), Data(axdr.ENUM, units.code_of(self.unit))])
 
-        ``other-reason`` when it does not suit the object's data type or unit.
-        """
-        reading = self._readings.get(self.point)
-        if reading is None or reading.value is None or reading.quality >= Quality.STALE:
-            return AccessResult.TEMPORARY_FAILURE
-        if reading.flags & QualityFlag.OVERFLOW:
-            return AccessResult.TEMPORARY_FAILURE
-        shift = self._shift(reading.unit)
-        if shift is None:
+    def encode(self, value: Value, unit: str) -> Answer:
+        """A value of the hub, encoded; ``other-reason`` when it does not suit the data type or unit."""
+        between = self.exponent_from(unit)
+        if between is None:
             return AccessResult.OTHER_REASON
         try:
-            return axdr.encode(Data(self._tag, self._raw(reading.value, shift)))
+            return axdr.encode(Data(self._tag, self._raw(value, between - self.scaler)))
         except (CodecError, TypeError, OverflowError, ValueError):
             return AccessResult.OTHER_REASON
 
-    def _shift(self, unit: str) -> int | None:
-        """Power of ten from the reading to the raw number; ``None`` when the units do not go together."""
-        if not unit or not self.unit or unit == self.unit:
-            return -self.scaler
-        between = units.exponent_between(unit, self.unit)
-        return None if between is None else between - self.scaler
+    def exponent_from(self, unit: str) -> int | None:
+        """The power of ten from a unit to this one; ``None`` when they do not go together."""
+        return 0 if not unit or not self.unit else units.exponent_between(unit, self.unit)
 
     def _raw(self, value: Value, shift: int) -> int | float | bytes:
         if self._tag in _TEXTS:
@@ -64,7 +56,7 @@ class ServedPoint:
         scaled: float = value * 10**shift if shift >= 0 else _divided(value, 10**-shift)
         return float(scaled) if self._tag in _FLOATS else round(scaled)
 
-    def value(self, data: Data) -> Value:
+    def decode(self, data: Data) -> Value:
         """The value to write for what a client sent; ``ValueError`` when its type is not the object's."""
         if data.tag != self._tag:
             raise ValueError(f"data type {data.tag} came where {self._tag} belongs")
@@ -76,6 +68,33 @@ class ServedPoint:
             raise ValueError("the number is not finite")
         result: float = data.value * 10**self.scaler if self.scaler >= 0 else data.value / 10**-self.scaler
         return result
+
+
+class ServedPoint:
+    """The value of one object, taken from the newest reading of its point."""
+
+    def __init__(self, point: str, scaling: Scaling, readings: Mapping[str, Reading]) -> None:
+        self.point = point
+        self.scaling = scaling
+        self._readings = readings
+
+    @property
+    def reading(self) -> Reading | None:
+        """The newest reading, ``None`` before the first that brought a value."""
+        reading = self._readings.get(self.point)
+        return None if reading is None or reading.value is None else reading
+
+    def read(self) -> Answer:
+        """The encoded value; ``temporary-failure`` while there is none that is fresh and valid."""
+        reading = self.reading
+        if reading is None or not usable(reading):
+            return AccessResult.TEMPORARY_FAILURE
+        return self.scaling.encode(reading.value, reading.unit)
+
+
+def usable(reading: Reading) -> bool:
+    """Whether a reading may be shown as a value: neither stale nor invalid, and no overflow."""
+    return reading.value is not None and reading.quality < Quality.STALE and not reading.flags & QualityFlag.OVERFLOW
 
 
 def _divided(value: float, divisor: int) -> float:

@@ -56,6 +56,9 @@ class TcpStream(asyncio.Protocol):
         if self._transport is not None and not self.lost.is_set():
             self._transport.write(data)
 
+    def discard(self) -> None:
+        """Nothing is held back here: what comes is handed on at once."""
+
     def close(self) -> None:
         """Close at once; what was not sent is dropped."""
         if self._transport is not None:

@@ -1,0 +1,1 @@
+"""The clocks of the meters: how far they deviate, and setting them."""

@@ -1,0 +1,1 @@
+"""Load profiles of meters: read in slices between the polls, published with their own times."""

@@ -1,0 +1,1 @@
+"""``dlms-push``: takes what meters send by themselves."""

@@ -1,0 +1,1 @@
+"""``readout-client``: meters without DLMS, by the data readout of IEC 62056-21."""
