@@ -46,10 +46,10 @@ def test_a_share_of_nothing_is_invalid():
 @pytest.mark.parametrize(
     ("units", "sentence"),
     [
-        (("kWh", "Wh"), "in/energy counts in kWh and out/a in Wh; losses need points that all count in Wh"),
-        (("Wh", "kWh"), "out/a counts in kWh and in/energy in Wh; losses need points that all count in Wh"),
-        (("Wh", ""), "out/a counts in no unit and in/energy in Wh; losses need points that all count in Wh"),
-        (("kWh", "kWh"), "in/energy counts in kWh; losses need points that all count in Wh"),
+        (("kWh", "Wh"), "in/energy counts in kWh and out/a in Wh; all inputs must count in Wh"),
+        (("Wh", "kWh"), "out/a counts in kWh and in/energy in Wh; all inputs must count in Wh"),
+        (("Wh", ""), "out/a counts in no unit and in/energy in Wh; all inputs must count in Wh"),
+        (("kWh", "kWh"), "in/energy counts in kWh; all inputs must count in Wh"),
     ],
 )
 def test_another_unit_waits_for_the_administrator_and_names_the_points(units, sentence):
@@ -59,7 +59,8 @@ def test_another_unit_waits_for_the_administrator_and_names_the_points(units, se
 
 
 async def test_the_service_publishes_when_an_input_changes(fake_hub):
-    async with fake_hub.running(meterhub_services()[0](fake_hub, CONFIG)):
+    (offered,) = (service for service in meterhub_services() if service.name == "losses")
+    async with fake_hub.running(offered(fake_hub, CONFIG)):
         assert fake_hub.published["energy"].quality == Quality.INVALID
         fake_hub.give("in/energy", 200, unit="Wh")
         fake_hub.give("out/a", 90, unit="Wh")

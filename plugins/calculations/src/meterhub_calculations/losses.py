@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from meterhub_sdk import Config, ConfigError, Feature, PointName, Reading, Synthesizer, field
+from meterhub_sdk import Config, Feature, PointName, Reading, Synthesizer, field
+
+from meterhub_calculations.inputs import in_unit
+from meterhub_calculations.settings import MENU
 
 
 class LossConfig(Config):
@@ -19,7 +22,7 @@ class Losses(Synthesizer[LossConfig]):
 
     feature = Feature("synth.losses", "Loss calculation", built_in=True)
     title = "Losses"
-    menu = "Protocol conversion/Synthesizers"
+    menu = MENU
     outputs = {"energy": "Wh", "share": "%"}
 
     def inputs(self) -> Iterable[str]:
@@ -28,15 +31,6 @@ class Losses(Synthesizer[LossConfig]):
 
     def compute(self, now: Mapping[str, Reading]) -> Mapping[str, Reading]:
         """Both results; invalid while an input has no value. ``ConfigError`` when an input is not in Wh."""
-        sent, *used = self._energies(now)
+        sent, *used = in_unit(now, self.inputs(), "Wh")
         lost = sent - sum(used)
         return {"energy": lost, "share": (lost / sent).scaled(100, "%")}
-
-    def _energies(self, now: Mapping[str, Reading]) -> Iterable[Reading]:
-        """The inputs in their order, all in Wh; before its first value a point need not know its unit."""
-        units = {name: now[name].unit or "no unit" for name in self.inputs() if now[name].value is not None}
-        for name, unit in units.items():
-            if unit != "Wh":
-                other = next((f" and {other} in {its}" for other, its in units.items() if its != unit), "")
-                raise ConfigError(f"{name} counts in {unit}{other}; losses need points that all count in Wh")
-        return [now[name].with_unit("Wh") for name in self.inputs()]
