@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from meterhub_sdk import ConfigError, NotReady
-from meterhub_sdk.serial import SerialLine, open_line
+from meterhub_sdk.serial import LineStatistics, LineTotals, SerialLine, open_line
 from meterhub_sdk.serial.coding import Echo, SoftwareParity
 from meterhub_sdk.testing import FakeHub
 
@@ -37,6 +37,23 @@ async def test_bytes_pass_both_ways_unchanged(hub: FakeHub, pty: Any) -> None:
             answer += await line.read()
         assert answer == every
         assert (line.counters.bytes_in, line.counters.bytes_out) == (256, 256)
+
+
+async def test_the_totals_of_a_port_go_on_from_one_opening_to_the_next(hub: FakeHub, pty: Any) -> None:
+    totals = LineTotals()
+    assert totals.statistics() == LineStatistics()
+    for opening in (1, 2):
+        async with open_line(hub, "bus") as line, asyncio.timeout(5):
+            with totals.counting(line):
+                line.write(b"ask")
+                line.write(b"again")
+                await heard(pty, 8)
+                pty.send(b"answer")
+                assert await line.read() == b"answer"
+                now = totals.statistics()
+        assert (now.sent, now.received, now.frames, now.errors) == (8 * opening, 6 * opening, 2 * opening, 0)
+        assert now.idle is not None
+        assert totals.statistics() == now.model_copy(update={"idle": None})
 
 
 async def test_the_lease_is_held_for_the_block_and_tells_when_it_is_wanted(hub: FakeHub, pty: Any) -> None:

@@ -6,7 +6,7 @@ import asyncio
 from contextlib import suppress
 
 from meterhub_sdk import ConfigError, NotReady
-from meterhub_sdk.serial import SerialLine, open_line
+from meterhub_sdk.serial import LineTotals, SerialLine, open_line
 
 from meterhub_forwarding.bus import STALL, Port
 from meterhub_forwarding.endpoint import Endpoint, EndpointStatus, Place
@@ -170,8 +170,7 @@ class SerialEndpoint(Endpoint):
         super().__init__(place, end.title)
         self._end = end
         self._port = SerialPort(self)
-        self._line: SerialLine | None = None
-        self._errors = 0
+        self._totals = LineTotals()
         place.bus.attach(self._port)
 
     async def attempt(self) -> None:
@@ -197,14 +196,10 @@ class SerialEndpoint(Endpoint):
             raise ConfigError(f"the serial port {self._end.port} is no base-meter channel but {line.settings.kind}")
         self._port.follower = SignOnWatch() if self._end.follow_mode_e else None
         self._port.use(line)
-        self._line = line
         self._since = self.place.hub.time.now()
         self.up("open")
-        try:
+        with self._totals.counting(line):
             await self._until_over(line)
-        finally:
-            self._errors += line.errors
-            self._line = None
         if line.reason:
             raise NotReady(line.reason)
         self.state = "giving the port back"
@@ -239,8 +234,7 @@ class SerialEndpoint(Endpoint):
 
     def status(self) -> EndpointStatus:
         """With the errors of the line."""
-        now = self._line.errors if self._line is not None else 0
-        return super().status().model_copy(update={"errors": self._errors + now})
+        return super().status().model_copy(update={"errors": self._totals.statistics().errors})
 
     def ports(self) -> list[Port]:
         """The port, which is always on the bus."""

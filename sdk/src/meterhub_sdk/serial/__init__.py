@@ -17,12 +17,15 @@ from meterhub_sdk.serial.counters import LineCounters
 from meterhub_sdk.serial.line import SerialLine
 from meterhub_sdk.serial.opening import open_line
 from meterhub_sdk.serial.settings import Baud, FlowControl, LineMode, Parity, PortKind, PortSettings
+from meterhub_sdk.serial.totals import LineStatistics, LineTotals
 
 __all__ = [
     "Baud",
     "FlowControl",
     "LineCounters",
     "LineMode",
+    "LineStatistics",
+    "LineTotals",
     "Parity",
     "PortKind",
     "PortSettings",

@@ -11,6 +11,8 @@ class LineCounters:
 
     bytes_in: int = 0
     bytes_out: int = 0
+    writes: int = 0
+    """Calls of :meth:`SerialLine.write`: frames, for whoever sends each at once."""
     dropped: int = 0
     """Bytes that nobody had read when the buffer of 64 KiB was full; the oldest go first."""
     parity_errors: int = 0

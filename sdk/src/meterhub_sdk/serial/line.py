@@ -83,6 +83,7 @@ class SerialLine(asyncio.Transport):
         now = self._loop.time()
         self._free_at = max(now, self._free_at) + len(raw) * self.mode.character
         self.counters.bytes_out += len(raw)
+        self.counters.writes += 1
         self.counters.active_at = now
         medium.transport.write(raw)
 

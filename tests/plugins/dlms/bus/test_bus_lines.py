@@ -320,8 +320,11 @@ async def test_an_absent_port_is_one_event_and_heals(meters, serial, rows, read,
         await until(lambda: client.status().buses[0].state == "lost")
         assert "absent" in client.status().buses[0].reason
         hub.things["serial", "bus"] = there
+        assert client.status().buses[0].line.sent == 0
         await polled(hub, until, line, 3)
         assert client.status().buses[0].reason == ""
+        counted = client.status().buses[0].line
+        assert min(counted.sent, counted.received, counted.frames) > 0
     assert [e.type for e in hub.recorded] == [BUS_LOST, METER_CONNECTED, BUS_OPEN, METER_CONNECTED]
 
 

@@ -96,11 +96,13 @@ class SerialAccess:
 
     kind = "Modbus RTU"
     used_as = ""
-    errors = 0
 
     def __init__(self, line: Line) -> None:
         self.line = line
         self.cost = line.timing.cost
+
+    def statistics(self) -> None:
+        """Not counted here."""
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[RtuLink]:

@@ -178,6 +178,8 @@ async def test_a_wanted_port_is_given_back_between_two_requests_and_nobody_is_lo
             count = len(hub.history)
         await until(lambda: len(hub.history) > count + 6)
         assert service.status().connections[0].lendings == 1
+        counted = service.status().connections[0].line
+        assert min(counted.sent, counted.received, counted.frames) > 0
     assert [event.type.name for event in hub.recorded] == ["modbus-device-connected"]
     assert line.statistics.violations == 0
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from meterhub_sdk import Config, field
+from meterhub_sdk.serial import LineStatistics
 
 from meterhub_dlms.client.clock.watch import ClockState
 from meterhub_dlms.client.profiles.status import ProfileStatus
@@ -99,6 +100,9 @@ class BusStatus(Config):
     )
     turnaround: float | None = field(
         None, title="Turn-around", description="Mean of its meters that have answered.", unit="ms"
+    )
+    line: LineStatistics | None = field(
+        None, title="Line", description="What went over a serial port of ours; empty for other media."
     )
     groups: list[GroupStatus] = field(default_factory=list, title="Groups", description="One row for each.")
 

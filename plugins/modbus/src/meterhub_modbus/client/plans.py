@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from meterhub_sdk.serial import LineStatistics
+
 from meterhub_modbus.client.bisection import Job
 from meterhub_modbus.client.link import Link
 from meterhub_modbus.client.mapped import MappedRow
@@ -29,17 +31,16 @@ class Access(Protocol):
         ...
 
     @property
-    def errors(self) -> int:
-        """Characters that came damaged, as far as it is known."""
-        ...
-
-    @property
     def used_as(self) -> str:
         """What is known of the line, for people; empty where there is nothing to say."""
         ...
 
     def open(self) -> AbstractAsyncContextManager[Link]:
         """An open link for the length of the block; ``OSError`` or ``MeterhubError`` when there is none."""
+        ...
+
+    def statistics(self) -> LineStatistics | None:
+        """What went over a serial line; ``None`` for another medium."""
         ...
 
     def cost(self, turnaround: float | None) -> Cost:

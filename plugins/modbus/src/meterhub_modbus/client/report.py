@@ -100,7 +100,7 @@ def connection_status(place: MediumKey, medium: Medium) -> ConnectionStatus:
         state=medium.state,
         load=round(sum(group.load for group in groups), 2),
         dropped=medium.dropped + (link.dropped if link is not None else 0),
-        line_errors=medium.access.errors,
+        line=medium.access.statistics(),
         lendings=medium.lendings,
         groups=groups,
     )

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from meterhub_sdk import ConfigError, Hub
-from meterhub_sdk.serial import LineMode, PortSettings, SerialLine, open_line
+from meterhub_sdk.serial import LineMode, LineStatistics, LineTotals, PortSettings, SerialLine, open_line
 
 from meterhub_modbus.client.planner import Cost
 from meterhub_modbus.client.rtu_link import LineTiming, RtuLink
@@ -40,8 +40,7 @@ class SerialAccess:
     kind = "Modbus RTU"
 
     def __init__(self, hub: Hub, port: str, priority: int, window: float | None, device_pause: float) -> None:
-        self._errors = 0
-        self._line: SerialLine | None = None
+        self._totals = LineTotals()
         self._hub = hub
         self._port = port
         self._priority = priority
@@ -56,10 +55,9 @@ class SerialAccess:
         """Kind and frame of the port, such as RS-485, 9600 Bd 8E1."""
         return "" if self._settings is None else f"{USES[self._settings.kind]}, {frame(self._settings.mode)}"
 
-    @property
-    def errors(self) -> int:
-        """Characters that came damaged, as far as the driver tells."""
-        return self._errors + (self._line.errors if self._line is not None else 0)
+    def statistics(self) -> LineStatistics:
+        """What went over the port."""
+        return self._totals.statistics()
 
     def cost(self, turnaround: float | None) -> Cost:
         """What a read costs at the port's speed."""
@@ -71,17 +69,15 @@ class SerialAccess:
         async with open_line(self._hub, self._port, priority=self._priority, seconds=self._window) as line:
             self._settings = line.settings
             self._timing = timing_of(self._port, line.mode, self._pause)
-            self._line = line
             line.discard_input()
             link = SerialLink(line, self._timing, self._held)
             line.attach(link)
             watch = asyncio.create_task(_wake_when_wanted(line, link))
             try:
-                yield link
+                with self._totals.counting(line):
+                    yield link
             finally:
                 watch.cancel()
-                self._errors += line.errors
-                self._line = None
                 link.close()
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Literal
 
 from meterhub_sdk import Config, field
+from meterhub_sdk.serial import LineStatistics
 
 
 class GroupStatus(Config):
@@ -76,7 +77,7 @@ class ConnectionStatus(Config):
         title="Load", description="Share of its time that all polling takes by the model of the line.", unit="%"
     )
     dropped: int = field(title="Dropped frames", description="Late, foreign or unasked ones.")
-    line_errors: int = field(title="Line errors", description="Damaged characters, as far as the driver tells.")
+    line: LineStatistics | None = field(title="Line", description="What went over a serial port; empty for TCP.")
     lendings: int = field(title="Times lent", description="How often a serial port was given to another service.")
     groups: list[GroupLoad] = field(title="Polling groups", description="Of all its devices together.")
 

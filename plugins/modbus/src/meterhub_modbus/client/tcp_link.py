@@ -27,7 +27,6 @@ class TcpAccess:
 
     kind = "Modbus TCP"
     used_as = ""
-    errors = 0
 
     def __init__(self, host: str, port: int, timeout: float) -> None:
         self._host = host
@@ -46,6 +45,9 @@ class TcpAccess:
             yield link
         finally:
             link.close()
+
+    def statistics(self) -> None:
+        """The system counts what goes over its networks."""
 
     def cost(self, turnaround: float | None) -> Cost:
         """A round trip for each request, whatever it reads; the rest is that of a 10 Mbit/s line."""

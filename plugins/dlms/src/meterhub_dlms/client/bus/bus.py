@@ -44,6 +44,7 @@ class Bus:
         self.character = 0.0
         self.load = Load(asyncio.get_running_loop().time())
         self._hub = hub
+        self.totals = medium.totals
         self._medium = medium
         self._longest_delay = longest_delay
         self._jobs: list[Job] = []

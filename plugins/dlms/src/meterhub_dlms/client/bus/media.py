@@ -9,7 +9,7 @@ from functools import partial
 from typing import Protocol
 
 from meterhub_sdk import Hub
-from meterhub_sdk.serial import SerialLine, open_line
+from meterhub_sdk.serial import LineTotals, SerialLine, open_line
 
 from meterhub_dlms.client.bus.line import HdlcLine
 from meterhub_dlms.client.bus.sign_on import set_speed, sign_on
@@ -61,6 +61,11 @@ class Access(Protocol):
 class Medium(Protocol):
     """Where a bus is; ``opened`` calls ``wake`` when the medium or a channel over it is gone or wanted."""
 
+    @property
+    def totals(self) -> LineTotals | None:
+        """What went over it, where it is a serial port of ours."""
+        ...
+
     def opened(self, wake: Wake) -> AbstractAsyncContextManager[Access]:
         """Open it for the length of the block; ``OSError`` or ``NotReady`` when that cannot be."""
         ...
@@ -77,6 +82,7 @@ class WrapperMedium:
     """TCP with the wrapper: each meter has a connection of its own, so that nothing is open in between."""
 
     def __init__(self) -> None:
+        self.totals: LineTotals | None = None
         self.character = 0.0
         self.pause: Callable[[], Awaitable[None]] | None = None
         self.lost = None
@@ -170,6 +176,7 @@ class ConverterMedium:
     """HDLC over one TCP connection that all meters behind it share."""
 
     def __init__(self, meter: Meter) -> None:
+        self.totals: LineTotals | None = None
         self._meter = meter
 
     @asynccontextmanager
@@ -195,6 +202,7 @@ class SerialMedium:
     """HDLC on a serial port that is leased for as long as nobody with more right wants it."""
 
     def __init__(self, hub: Hub, config: DlmsClientConfig, meter: Meter) -> None:
+        self.totals = self._totals = LineTotals()
         self._hub = hub
         self._config = config
         self._meter = meter
@@ -213,7 +221,8 @@ class SerialMedium:
             line.use(SerialStream(serial, line.received, closed))
             watch = asyncio.create_task(_until_wanted(serial, wake), name=f"dlms port {port}")
             try:
-                yield HdlcAccess(line, serial)
+                with self._totals.counting(serial):
+                    yield HdlcAccess(line, serial)
             finally:
                 watch.cancel()
                 with suppress(asyncio.CancelledError):

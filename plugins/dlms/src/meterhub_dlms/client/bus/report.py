@@ -64,6 +64,7 @@ class BusReport:
             overruns=sum(group.overruns for group in groups),
             dropped_frames=bus.dropped,
             turnaround=round(1000 * sum(means) / len(means), 1) if means else None,
+            line=None if bus.totals is None else bus.totals.statistics(),
             groups=groups,
         )
 
