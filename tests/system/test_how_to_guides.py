@@ -101,7 +101,7 @@ class Reader:
 
     async def _run(self, commands: str) -> str:
         """Type the commands; each must succeed. What they leave in the background goes on until :meth:`stop`."""
-        with tempfile.TemporaryFile("w+") as output:
+        with tempfile.TemporaryFile("w+", errors="replace") as output:  # netcat shows octets that are no text
             shell = await asyncio.create_subprocess_exec(
                 "bash", "-ec", commands, cwd=self.directory, env=self._environment, start_new_session=True,
                 stdin=asyncio.subprocess.DEVNULL, stdout=output, stderr=output,
