@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import math
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from meterhub_sdk import Clock, Config, Label, Quality, QualityFlag, Value, field
 from pydantic import BaseModel, Field
@@ -76,14 +77,17 @@ class NameArguments(Config):
     name: str = field(title="Export", max_length=100)
 
 
+COLUMNS = ("time", "point", "value", "unit", "type", "quality", "flags", "clock", "source")
+
+
 class Entry(BaseModel):
     """An entry of the log."""
 
     time: str
     point: str
     value: Value
-    type: str
     unit: str
+    type: str
     quality: str
     flags: list[str]
     clock: str
@@ -164,26 +168,46 @@ class Piece(BaseModel):
     next: int | None
 
 
+def fields(row: Found, series: Series) -> tuple[Any, ...]:
+    """What an entry says, in the order of :data:`COLUMNS`."""
+    time, _, _, stored, marks = row
+    kind, quality, flags, clock = _described(marks)
+    return (
+        shown(time),
+        series.point,
+        _plain(value_of(stored, marks)),
+        series.unit,
+        kind,
+        quality,
+        flags,
+        clock,
+        series.source,
+    )
+
+
 def entry(row: Found, series: Series) -> Entry:
     """A row of the log for people."""
-    time, _, _, stored, marks = row
-    value = value_of(stored, marks)
-    return Entry.model_construct(
-        time=shown(time),
-        point=series.point,
-        value=str(value) if isinstance(value, float) and not math.isfinite(value) else value,
-        type=kind_of(marks).name.lower(),
-        unit=series.unit,
-        quality=Quality(quality_of(marks)).name.lower(),
-        flags=[flag.name.lower() for flag in QualityFlag(flags_of(marks)) if flag.name],
-        clock=Clock(clock_of(marks)).name.lower(),
-        source=series.source,
+    return Entry.model_construct(**dict(zip(COLUMNS, fields(row, series), strict=True)))
+
+
+@functools.lru_cache(maxsize=512)
+def _described(marks: int) -> tuple[str, str, list[str], str]:
+    flags = [flag.name.lower() for flag in QualityFlag(flags_of(marks)) if flag.name]
+    return (
+        kind_of(marks).name.lower(),
+        Quality(quality_of(marks)).name.lower(),
+        flags,
+        Clock(clock_of(marks)).name.lower(),
     )
+
+
+def _plain(value: Value) -> Value:
+    """JSON has no word for infinity or not-a-number."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def aggregate(bucket: Bucket, series: Series) -> Aggregate:
     """A bucket for people."""
-    last = bucket.last
     return Aggregate.model_construct(
         start=shown(bucket.start),
         point=series.point,
@@ -193,7 +217,7 @@ def aggregate(bucket: Bucket, series: Series) -> Aggregate:
         minimum=bucket.minimum if bucket.numbers else None,
         maximum=bucket.maximum if bucket.numbers else None,
         mean=bucket.mean,
-        last=str(last) if isinstance(last, float) and not math.isfinite(last) else last,
-        last_time=shown(bucket.last_time) if last is not None else None,
+        last=_plain(bucket.last),
+        last_time=shown(bucket.last_time) if bucket.last is not None else None,
         quality=Quality(bucket.worst).name.lower(),
     )

@@ -11,20 +11,20 @@ import re
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from meterhub_sdk import Refused
 
 from meterhub_data_logger.answering import Reader, cursor
-from meterhub_data_logger.asking import Entry, Export, ExportArguments, ExportList, Piece, entry
+from meterhub_data_logger.asking import COLUMNS, Export, ExportArguments, ExportList, Piece, fields
 from meterhub_data_logger.moments import shown
-from meterhub_data_logger.search import Found, Wanted
+from meterhub_data_logger.search import Wanted
 from meterhub_data_logger.wear import MEGABYTE
 
 KEPT = 10
 _NAME = re.compile(r"[0-9A-Za-z-]{1,80}\.(csv|jsonl)")
 _AT_ONCE = 2_000
 _PIECE = 200_000
-_COLUMNS = ("time", "point", "value", "unit", "type", "quality", "flags", "clock", "source")
 
 
 class Exports:
@@ -94,21 +94,17 @@ class Exports:
 
     def _fill(self, file: io.BufferedWriter, form: str, wanted: Wanted) -> Export:
         """Write entries up to the limit; answers how many, and where to go on."""
-        encode: Callable[[Iterable[Entry]], bytes] = _csv if form == "csv" else _json_lines
-        size = file.write(b"" if form == "jsonl" else (",".join(_COLUMNS) + "\r\n").encode())
+        encode: Callable[[Iterable[tuple[Any, ...]]], bytes] = _csv if form == "csv" else _json_lines
+        size = file.write(b"" if form == "jsonl" else (",".join(COLUMNS) + "\r\n").encode())
         entries, last = 0, ""
-        rows = self._reader.rows(wanted)
+        rows, known = self._reader.rows(wanted), self._reader.catalogue.by_id
         while piece := list(itertools.islice(rows, _AT_ONCE)):
             if size >= self._limit:
                 return Export(name="", bytes=size, entries=entries, next=last)
-            size += file.write(encode(self._entries(piece)))
+            size += file.write(encode([fields(row, known[row[2]]) for row in piece]))
             entries += len(piece)
             last = cursor(*piece[-1][:2])
         return Export(name="", bytes=size, entries=entries)
-
-    def _entries(self, rows: list[Found]) -> list[Entry]:
-        known = self._reader.catalogue.by_id
-        return [entry(row, known[row[2]]) for row in rows]
 
     def _new_path(self, form: str, now: int) -> Path:
         stem = re.sub(r"[-:]", "", shown(now).partition(".")[0])
@@ -129,15 +125,13 @@ class Exports:
         return path
 
 
-def _csv(entries: Iterable[Entry]) -> bytes:
+def _csv(entries: Iterable[tuple[Any, ...]]) -> bytes:
     text = io.StringIO()
-    rows = csv.writer(text)
-    for item in entries:
-        known = item.__dict__ | {"flags": " ".join(item.flags)}
-        rows.writerow([known[column] for column in _COLUMNS])
+    flags = COLUMNS.index("flags")
+    csv.writer(text).writerows((*item[:flags], " ".join(item[flags]), *item[flags + 1 :]) for item in entries)
     return text.getvalue().encode()
 
 
-def _json_lines(entries: Iterable[Entry]) -> bytes:
-    lines = (json.dumps({column: item.__dict__[column] for column in _COLUMNS}) for item in entries)
+def _json_lines(entries: Iterable[tuple[Any, ...]]) -> bytes:
+    lines = (json.dumps(dict(zip(COLUMNS, item, strict=True))) for item in entries)
     return "".join(f"{line}\n" for line in lines).encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from datetime import UTC, datetime, timedelta
 
@@ -32,7 +33,12 @@ def parsed(text: str, now: int, field: str) -> int:
 def shown(time: int) -> str:
     """ISO 8601 in UTC with all nine digits of the second."""
     seconds, fraction = divmod(time, 1_000_000_000)
-    return f"{moment(seconds * 1_000_000_000):%Y-%m-%dT%H:%M:%S}.{fraction:09d}Z"
+    return f"{_second(seconds)}.{fraction:09d}Z"
+
+
+@functools.lru_cache(maxsize=1024)  # the entries of an export share them
+def _second(seconds: int) -> str:
+    return f"{moment(seconds * 1_000_000_000):%Y-%m-%dT%H:%M:%S}"
 
 
 def day_shown(day: int) -> str:
