@@ -20,6 +20,7 @@ from meterhub.worker.launch import Launch, send_launch
 
 READY_WITHIN = 30.0
 STOP_WITHIN = 4.0
+_LAST_WORDS_WITHIN = 1.0
 _LOG_SIZE = 1 << 20
 _LINE = 2000
 _LINES_A_SECOND = 200
@@ -45,6 +46,8 @@ class WorkerProcess:
         self.ready: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.last_words: deque[str] = deque(maxlen=40)
+        self.fell_silent = asyncio.Event()
+        """Set once its standard error was read to the end."""
 
     @property
     def pid(self) -> int:
@@ -58,6 +61,9 @@ class WorkerProcess:
         if self.ready in done:
             return self.ready.result()
         if self.ended in done:
+            with contextlib.suppress(TimeoutError):  # a process that it left behind may hold the pipe open
+                async with asyncio.timeout(_LAST_WORDS_WITHIN):
+                    await self.fell_silent.wait()
             raise Broken("import", self.name, f"{self.name} ended before it was ready: {self.told()}")
         raise Broken("import", self.name, f"{self.name} was not ready within {READY_WITHIN:g} s")
 
@@ -176,6 +182,7 @@ class _LogLines(asyncio.Protocol):
     def connection_lost(self, error: Exception | None) -> None:
         if self._rest:
             self.data_received(b"\n")
+        self._worker.fell_silent.set()
 
     def _allowed(self) -> bool:
         second = int(asyncio.get_running_loop().time())
