@@ -119,7 +119,7 @@ async def test_plugins_share_a_worker_where_the_placement_says_so(bench, hand_of
 
 @pytest.fixture
 def lines(tmp_path):
-    worker = SimpleNamespace(last_words=process.deque(maxlen=40))
+    worker = SimpleNamespace(last_words=process.deque(maxlen=40), fell_silent=asyncio.Event())
     log = tmp_path / "logs" / "worker.log"
     return SimpleNamespace(worker=worker, log=log, protocol=_LogLines(worker, log))
 
@@ -129,6 +129,7 @@ async def test_lines_are_put_together_and_kept(lines) -> None:
         lines.protocol.data_received(piece)
     assert list(lines.worker.last_words) == ["one", "two"]
     lines.protocol.connection_lost(None)
+    assert lines.worker.fell_silent.is_set()
     assert list(lines.worker.last_words) == ["one", "two", "three"]
     assert lines.log.read_text() == "one\ntwo\n\nthree\n"
 

@@ -36,7 +36,10 @@ def give_all(hub):
         ("10 0014 0003 06 0001 40200000", "1000140003"),
         ("16 0014 00f2 0025", "16001400f20025"),
         ("17 0014 0001 0014 0001 02 0009", "17020007"),
+        ("17 0014 0005 0014 0003 06 0009 40200000", "170a" + "0007" + "3fc00000" + "6b576800"),
         ("2b 0e 04 01", "2b0e0482000001010d" + b"modbus-server".hex()),
+        ("2b 0e 01 01", "2b0e0182000002010d" + b"modbus-server".hex() + "0205" + b"0.1.0".hex()),
+        ("2b 0e 01 07", "2b0e01820000030008" + b"Meterhub".hex() + "010d" + b"modbus-server".hex() + "0205302e312e30"),
     ],
 )
 async def test_each_function_answers(serve, request_pdu, answer):
@@ -65,7 +68,10 @@ async def test_each_function_answers(serve, request_pdu, answer):
         ("05 0009 ff00", "8502"),
         ("0f 0003 0003 01 07", "8f02"),
         ("16 0000 0000 0000", "9602"),
+        ("16 0015 ffff 0000", "9602"),
         ("17 0000 0001 0014 0001 02 0009", "9702"),
+        ("17 0014 0001 0017 0001 02 0009", "9702"),
+        ("17 0014 0001 0015 0001 02 0009", "9702"),
         ("2b 0e 04 05", "ab02"),
         ("03 0014 0000", "8303"),
         ("03 0014 007e", "8303"),
@@ -80,6 +86,10 @@ async def test_each_function_answers(serve, request_pdu, answer):
         ("0f 0003 0002 02 0300", "8f03"),
         ("0f 0003 0000 00", "8f03"),
         ("17 0014 0000 0014 0001 02 0009", "9703"),
+        ("17 0014 0001 0014 0000 00", "9703"),
+        ("17 0014 007e 0014 0001 02 0009", "9703"),
+        ("17 0014 0001 0014 007a f4" + "00" * 243, "9703"),
+        ("17 0014 0001 0014 0001 03 000900", "9703"),
         ("17 0014", "9703"),
         ("10 0015 0002 04 7fc00000", "9003"),
         ("16 0014 00f2", "9603"),
@@ -105,6 +115,7 @@ async def test_what_cannot_be_answered_is_an_exception_of_the_right_code(serve, 
         ("0f 0003 0002 01 02", [("d/valve", False), ("d/pump", True)]),
         ("10 0014 0003 06 0001 40200000", [("d/set", 1), ("d/long", 2.5)]),
         ("16 0014 0005 0038", [("d/set", 0b0101 & 7 | 0x38)]),
+        ("17 0017 0002 0014 0003 06 0001 40200000", [("d/set", 1), ("d/long", 2.5)]),
     ],
 )
 async def test_writes_reach_the_points_with_who_asked(serve, request_pdu, writes):
@@ -159,6 +170,18 @@ async def test_an_untrusted_value_is_exception_4_for_whatever_touches_it(serve, 
         assert await client.ask("03 0014 0001") == "03020007"
         running.hub.give("d/long", 2.0, quality=Quality.SUBSTITUTED)
         assert await client.ask("03 0014 0003") == "0306" + "0007" + "40000000"
+
+
+async def test_a_mask_needs_a_value_to_mask_and_what_is_read_beside_a_write_must_be_trusted(serve):
+    async with serve(ROWS) as running:
+        give_all(running.hub)
+        running.hub.give("d/set", 7, quality=Quality.STALE)
+        client = await running.client()
+        assert await client.ask("16 0014 00f2 0025") == "9604"
+        assert await client.ask("17 0014 0001 0014 0001 02 0009") == "9704"
+        assert running.hub.writes == []
+        assert await client.ask("17 0017 0002 0014 0001 02 0009") == "17046b576800"
+        assert [(name, value) for name, value, _ in running.hub.writes] == [("d/set", 9)]
 
 
 async def test_before_the_first_reading_everything_mapped_is_exception_4(serve):

@@ -116,6 +116,56 @@ def test_a_write_is_answered_when_it_is_done(station, written):
     assert written == [("unit-2", 0x1234)]
 
 
+async def test_slow_writes_are_done_in_their_order_and_reads_do_not_wait_for_them(written):
+    finish = asyncio.Event()
+
+    async def write(writes: Sequence[Write], source: str) -> None:
+        await finish.wait()
+        written.extend(writes)
+
+    unit = Unit()
+    unit.banks["holding"].put(0, bytes(4))
+    unit.writable["holding", 0] = Register("r")
+    station = RtuStation(PduHandler({1: unit}, write, DeviceIdentification(Identification(), "1")))
+    asked = [framed(1, b"\x06\0\0\0" + bytes((value,))) for value in range(8)]
+    broadcast = framed(0, bytes.fromhex("06 0000 0063"))
+    writes = [asyncio.create_task(station.answer(frame)) for frame in (*asked[:-1], broadcast)]
+    await asyncio.sleep(0)
+    assert station.answer(framed(1, READ)) == framed(1, bytes.fromhex("0304 00000000"))
+    assert station.answer(asked[-1]) == framed(1, b"\x86\x06")
+    assert station.answer(broadcast) == b""
+    finish.set()
+    async with asyncio.timeout(5):
+        assert await asyncio.gather(*writes) == [*asked[:-1], b""]
+    assert written == [*(("r", value) for value in range(7)), ("r", 0x63)]
+
+
+async def test_a_master_that_gave_up_is_not_answered_when_its_write_is_done_at_last():
+    finish = asyncio.Event()
+
+    async def write(writes: Sequence[Write], source: str) -> None:
+        await finish.wait()
+
+    unit = Unit()
+    unit.banks["holding"].put(0, bytes(4))
+    unit.writable["holding", 0] = Register("r")
+    station = RtuStation(PduHandler({1: unit}, write, DeviceIdentification(Identification(), "1")))
+    wire, writes = Wire(), set()
+    port = RtuPort(station.answer, silence=0.001, turnaround=0.001, writes=writes)
+    port.connection_made(wire)
+    port.data_received(framed(1, bytes.fromhex("06 0000 0001")))
+    async with asyncio.timeout(5):
+        while not writes:
+            await asyncio.sleep(0.001)
+        port.data_received(framed(1, READ))
+        await wire.event.wait()
+        finish.set()
+        await asyncio.gather(*writes)
+        await port.between_exchanges()
+    await asyncio.sleep(0.01)
+    assert wire.sent == [framed(1, bytes.fromhex("0304 00000000"))]
+
+
 PDUS = [
     *(bytes((function,)) + bytes(4) for function in (1, 2, 3, 4, 5, 6)),
     bytes.fromhex("0F 0000 000A 02 FF03"),
@@ -155,7 +205,7 @@ class Wire(asyncio.WriteTransport):
 
 async def test_the_port_answers_after_the_silence_and_a_new_request_makes_an_old_answer_void(station):
     wire = Wire()
-    port = RtuPort(station, silence=0.002, turnaround=0.05)
+    port = RtuPort(station.answer, silence=0.002, turnaround=0.05, writes=set())
     port.connection_made(wire)
     port.data_received(framed(1, READ))
     await asyncio.sleep(0.02)

@@ -10,8 +10,10 @@ CLIENT_REFUSED = EventType(
     text="The Modbus server {service} refused a connection from {peer}: {why}",
     log=Log.SECURITY,
     severity=Severity.WARNING,
-    help="If this client is yours, add its address to the allowed remote addresses, or raise the connection limit. "
-    "If it is not, find out who reaches this port and keep it behind a firewall: Modbus knows no passwords.",
+    help="If this client is yours, add its address to the allowed remote addresses, raise the connection limit, or see "
+    "that it speaks TLS and has a certificate of the authority in the settings. "
+    "If it is not, find out who reaches this port and keep it behind a firewall: without TLS Modbus has no "
+    "protection of its own.",
 )
 
 PROTOCOL_ERROR = EventType(
@@ -19,7 +21,8 @@ PROTOCOL_ERROR = EventType(
     name="modbus-protocol-error",
     text="The Modbus server {service} closed the connection from {peer}: {why}",
     severity=Severity.WARNING,
-    help="Check that the client speaks Modbus TCP and not Modbus RTU over TCP, HTTP or TLS on this port.",
+    help="Check that the client speaks Modbus TCP on this port, not Modbus RTU over TCP or HTTP, and TLS only where "
+    "the settings of the server have a certificate.",
 )
 
 WRITE_FAILED = EventType(

@@ -15,6 +15,7 @@ class Fault(IntEnum):
     2     an address is not mapped; a write touches a row that is not writable, or half a value
     3     a count, length or value that the function or the row's format does not allow
     4     a value is stale or invalid (groups set to exception); a write was refused
+    6     on a serial bus: too many writes are on their way; the master comes back later
     11    whether a write happened is unknown; over TCP also: nobody has this unit identifier
     ===== ====================================================================================
     """
@@ -23,6 +24,7 @@ class Fault(IntEnum):
     ADDRESS = 2
     VALUE = 3
     DEVICE = 4
+    BUSY = 6
     TARGET = 11
 
 

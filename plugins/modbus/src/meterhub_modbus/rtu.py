@@ -6,12 +6,14 @@ came between two silences is taken apart here: by the length that each function 
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Coroutine, Iterator
 from typing import Any, NamedTuple
 
 from pymodbus.framer import FramerRTU
 
-from meterhub_modbus.pdu import PduHandler
+from meterhub_modbus.faults import Fault
+from meterhub_modbus.pdu import Answer, PduHandler, exception
 
 LONGEST = 256
 """Bytes of a frame (1.02, 2.5.1.1)."""
@@ -27,6 +29,9 @@ _FIXED_ANSWER = {5: 8, 6: 8, 15: 8, 16: 8, 22: 10}
 _COUNTED_ANSWER = frozenset({1, 2, 3, 4, 12, 17, 23})
 _WRITES = frozenset({5, 6, 15, 16, 22})
 """Functions that may be broadcast."""
+_READ_AND_WRITE = 23
+_IN_TURN = 8
+"""Writes of which one is on its way and the others wait; a master that sends more is told to come back."""
 
 
 class Frame(NamedTuple):
@@ -90,10 +95,10 @@ def _checksum(body: bytes) -> bytes:
 
 
 class RtuStation:
-    """The units of a handler on a bus: called with what came between two silences, answers what to send.
+    """The units of a handler on a bus.
 
     Requests to others are ignored, a broadcast is carried out by all units and not answered, and a request after
-    which something else came is too old to be answered. The handler's writer must not wait for anything.
+    which something else came is too old to be answered. Writes are done one after the other.
     """
 
     def __init__(self, handler: PduHandler, source: str = "") -> None:
@@ -101,26 +106,52 @@ class RtuStation:
         """To these units and to all."""
         self._handler = handler
         self._source = source
+        self._turn = asyncio.Lock()
+        self._waiting = 0
 
     def __call__(self, heard: bytes) -> list[bytes]:
-        """One answer, or none."""
-        frames = list(requests(heard))
-        for frame in frames:
-            if frame.unit == BROADCAST and frame.pdu[0] in _WRITES:
-                self.requests += 1
-                for unit in self._handler.units:
-                    self._done(unit, frame.pdu)
-        if not frames:
-            return []
-        answer = self._done(*frames[-1])
-        if answer is None:
-            return []
-        self.requests += 1
-        return [framed(frames[-1].unit, answer)]
+        """:meth:`answer` for a handler whose writer waits for nothing: one answer, or none."""
+        answer = self.answer(heard)
+        frame = answer if isinstance(answer, bytes) else _at_once(answer)
+        return [frame] if frame else []
 
-    def _done(self, unit: int, pdu: bytes) -> bytes | None:
+    def answer(self, heard: bytes) -> Answer:
+        """The frame that answers what came between two silences, empty where nothing does.
+
+        For writes a coroutine that ends with it; a read in between does not wait for them.
+        """
+        frames = list(requests(heard))
+        if not frames:
+            return b""
+        last = frames[-1]
+        shared = [frame.pdu for frame in frames if frame.unit == BROADCAST and frame.pdu[0] in _WRITES]
+        ours = last.unit in self._handler.units
+        self.requests += len(shared) + ours
+        if shared or (ours and (last.pdu[0] in _WRITES or last.pdu[0] == _READ_AND_WRITE)):
+            return self._in_turn(shared, last) if self._waiting < _IN_TURN else self._busy(last, ours)
+        answer = self._handler.handle(*last, self._source)
+        assert answer is None or isinstance(answer, bytes)
+        return framed(last.unit, answer) if answer else b""
+
+    async def _in_turn(self, shared: list[bytes], last: Frame) -> bytes:
+        """Carry out the broadcasts, then the last request, after the writes that came before."""
+        self._waiting += 1
+        try:
+            async with self._turn:
+                for pdu in shared:
+                    for unit in list(self._handler.units):
+                        await self._done(unit, pdu)
+                answer = await self._done(*last)
+        finally:
+            self._waiting -= 1
+        return framed(last.unit, answer) if answer else b""
+
+    async def _done(self, unit: int, pdu: bytes) -> bytes | None:
         answer = self._handler.handle(unit, pdu, self._source)
-        return answer if answer is None or isinstance(answer, bytes) else _at_once(answer)
+        return answer if answer is None or isinstance(answer, bytes) else await answer
+
+    def _busy(self, last: Frame, ours: bool) -> bytes:
+        return framed(last.unit, exception(last.pdu[0], Fault.BUSY)) if ours else b""
 
 
 def _at_once(answer: Coroutine[Any, Any, bytes]) -> bytes:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from meterhub_sdk import Feature, MeterhubError, NotDone, Quality, Service
+from meterhub_sdk.serial import LineStatistics
 from pydantic import BaseModel, Field
 
 from meterhub_modbus.banks import Mapping
@@ -15,8 +16,11 @@ from meterhub_modbus.faults import Fault
 from meterhub_modbus.identification import DeviceIdentification
 from meterhub_modbus.notices import Notices
 from meterhub_modbus.pdu import PduHandler, Write
+from meterhub_modbus.rtu import RtuStation
+from meterhub_modbus.serial_end import SerialEnd
 from meterhub_modbus.settings import ModbusServerConfig
 from meterhub_modbus.tcp import TcpServer
+from meterhub_modbus.tls import server_context
 
 _LEAST = 0.1
 """Seconds: the shortest time that the hub gives a write."""
@@ -36,6 +40,9 @@ class ModbusServerStatus(BaseModel):
     mapped: int = Field(title="Rows mapped")
     withheld: int = Field(title="Rows stale or invalid")
     events_left_out: int = Field(title="Event log entries left out as repetitions")
+    serial_state: str = Field(title="Serial port", description="open, or why it is not; empty without one.")
+    serial_requests: int = Field(title="Requests on the serial port", description="To these units.")
+    line: LineStatistics | None = Field(title="Line", description="What went over the serial port; empty without one.")
 
 
 class ModbusServer(Service[ModbusServerConfig]):
@@ -48,6 +55,8 @@ class ModbusServer(Service[ModbusServerConfig]):
 
     _server: TcpServer | None = None
     _mapping: Mapping | None = None
+    _station: RtuStation | None = None
+    _serial: SerialEnd | None = None
 
     async def run(self) -> None:
         """Serve until cancelled."""
@@ -56,10 +65,14 @@ class ModbusServer(Service[ModbusServerConfig]):
         notices = Notices(self.hub)
         handler = PduHandler(mapping.units, self._write, identification)
         self._server = server = TcpServer(self.config, handler, notices)
+        self._serial = serial = self._serial_end(handler)
         tasks: list[asyncio.Task[None]] = []
         try:
-            await server.start()
+            if self.config.port is not None:
+                await server.start(self.config.port, await server_context(self.hub, self.config))
             tasks += [asyncio.create_task(notices.run()), asyncio.create_task(self._follow(mapping))]
+            if serial is not None:
+                tasks.append(asyncio.create_task(serial.run()))
             done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             await done.pop()
         finally:
@@ -67,6 +80,14 @@ class ModbusServer(Service[ModbusServerConfig]):
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await server.close()
+
+    def _serial_end(self, handler: PduHandler) -> SerialEnd | None:
+        """The end on a serial port, where the settings name one."""
+        port = self.config.serial_port
+        if port is None:
+            return None
+        self._station = station = RtuStation(handler, f"serial port {port}")
+        return SerialEnd(self.hub, port, station, self.config.turnaround / 1000, self.config.priority)
 
     async def _follow(self, mapping: Mapping) -> None:
         """Put into the banks what the hub brings."""
@@ -113,4 +134,7 @@ class ModbusServer(Service[ModbusServerConfig]):
             mapped=sum(1 for _ in self._mapping),
             withheld=sum(cell.quality >= Quality.STALE for cell in self._mapping),
             events_left_out=self._server.notices.left_out,
+            serial_state=self._serial.state if self._serial is not None else "",
+            serial_requests=self._station.requests if self._station is not None else 0,
+            line=self._serial.statistics() if self._serial is not None else None,
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple, Self
 
-from meterhub_sdk import Config, Label, PointName, TcpPort, field
+from meterhub_sdk import Config, Label, PointName, SecretName, SerialPort, TcpPort, field
 from pydantic import AfterValidator, StringConstraints, model_validator
 
 from meterhub_modbus.addresses import AddressPattern
@@ -164,12 +164,27 @@ class Identification(Config):
 
 
 class ModbusServerConfig(Config):
-    """Settings of one Modbus TCP server."""
+    """Settings of one Modbus server, over TCP, on a serial port, or both."""
 
     host: Host = field(
         "127.0.0.1", title="Listen on", description="IP address; 0.0.0.0 for all of IPv4, :: for all of IPv6."
     )
-    port: TcpPort = field(1502, title="TCP port")
+    port: TcpPort | None = field(
+        1502, title="TCP port", description="Empty for none: only on the serial port. With TLS the usual one is 802."
+    )
+    tls_certificate: SecretName | None = field(
+        None,
+        title="TLS certificate",
+        description="Secret with the server's certificate chain as PEM; empty for no TLS. With it the port takes TLS "
+        "only (Modbus/TCP Security, 1.2 or 1.3).",
+    )
+    tls_key: SecretName | None = field(None, title="TLS key", description="Secret with the private key as PEM.")
+    tls_authority: SecretName | None = field(
+        None,
+        title="TLS authority of the clients",
+        description="Secret with the certificates, as PEM, of which one must have signed a client's certificate; "
+        "empty: clients need none.",
+    )
     unit: int = field(1, title="Unit identifier", ge=1, le=247)
     byte_order: ByteOrder = field("ABCD", title="Byte order of 32-bit and 64-bit values")
     allowed: list[AddressPattern] = field(
@@ -181,6 +196,21 @@ class ModbusServerConfig(Config):
     )
     write_timeout: float = field(
         3.0, title="Time for a write", description="For all that one request writes.", unit="s", ge=0.1, le=300
+    )
+    serial_port: SerialPort | None = field(
+        None, title="Serial port", description="Its label, to answer over Modbus RTU too; empty for none."
+    )
+    turnaround: float = field(
+        5.0,
+        title="Turn-around",
+        description="On the serial port, from the end of a request to its answer, at least.",
+        unit="ms",
+        ge=0,
+        le=1000,
+        allow_inf_nan=False,
+    )
+    priority: int = field(
+        0, title="Priority", description="A service with a higher one gets the serial port first.", ge=-100, le=100
     )
     identification: Identification = field(Identification(), title="Device identification")
     groups: list[Group] = field([], title="Groups", max_length=500)
@@ -199,6 +229,20 @@ class ModbusServerConfig(Config):
                     f"the {span.what} of {name} and the {after.what} of {next_name} overlap at {after.bank} "
                     f"{after.first} of unit {unit}; move one of them"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _answers_somewhere(self) -> Self:
+        if self.port is None and self.serial_port is None:
+            raise ValueError("the server answers nowhere; give a TCP port, a serial port, or both")
+        return self
+
+    @model_validator(mode="after")
+    def _tls_whole(self) -> Self:
+        if (self.tls_certificate is None) != (self.tls_key is None):
+            raise ValueError("only one of TLS certificate and TLS key is given; give both, or neither")
+        if self.tls_authority is not None and self.tls_certificate is None:
+            raise ValueError("a TLS authority needs the server's own TLS certificate and TLS key; give them too")
         return self
 
     @model_validator(mode="after")

@@ -11,6 +11,7 @@ import contextlib
 import errno
 import logging
 import socket
+import ssl
 import struct
 from collections import Counter
 from collections.abc import Coroutine
@@ -25,6 +26,7 @@ from meterhub_modbus.faults import Fault
 from meterhub_modbus.notices import Notices
 from meterhub_modbus.pdu import PDU_LIMIT, Answer, PduHandler, exception
 from meterhub_modbus.settings import ModbusServerConfig
+from meterhub_modbus.tls import Handshakes
 
 _MBAP = struct.Struct(">HHHB")
 _AT_ONCE = 64
@@ -59,17 +61,20 @@ class TcpServer:
         self.connections: set[Connection] = set()
         self._allowed = AllowList(config.allowed)
         self._server: asyncio.Server | None = None
+        self._handshakes: Handshakes | None = None
 
-    async def start(self, port: int | None = None) -> int:
-        """Listen (on ``port`` where one is given, 0 for a free one); answers the port.
+    async def start(self, port: int, tls: ssl.SSLContext | None = None) -> int:
+        """Listen on a port, 0 for a free one, with TLS where a context is given; answers the port.
 
         ``NotReady`` when the port is taken or the address not there yet; ``ConfigError`` when this
         user may not have the port.
         """
-        host, port = self.config.host, self.config.port if port is None else port
+        host = self.config.host
         loop = asyncio.get_running_loop()
         try:
-            self._server = await loop.create_server(lambda: Connection(self), host, port, backlog=64)
+            self._handshakes = None if tls is None else Handshakes(tls, self.refuse)
+            kind = Connection if tls is None else Unsecured
+            self._server = await loop.create_server(lambda: kind(self), host, port, backlog=64)
         except PermissionError:
             raise ConfigError(f"TCP port {port} is reserved for the system; choose one from 1024 on") from None
         except OSError as error:
@@ -82,19 +87,49 @@ class TcpServer:
         """Stop listening and drop all connections; returns when nothing of them runs any more."""
         if self._server is not None:
             self._server.close()
+        if self._handshakes is not None:
+            await self._handshakes.end()
         tasks = [task for connection in list(self.connections) if (task := connection.abort()) is not None]
         await asyncio.gather(*tasks, return_exceptions=True)
         if self._server is not None:
             await self._server.wait_closed()
         await asyncio.sleep(0)
 
-    def admit(self, connection: Connection) -> str | None:
-        """Why this connection may not stay, or ``None``."""
-        if connection.peer not in self._allowed:
-            return "its address is not among the allowed remote addresses"
-        if len(self.connections) >= self.config.connections:
-            return f"all {self.config.connections} connections are in use"
-        return None
+    def admit(self, peer: str) -> bool:
+        """Whether a connection from this address may stay; the event log gets why not."""
+        if peer not in self._allowed:
+            self.refuse(peer, "its address is not among the allowed remote addresses")
+        elif len(self.connections) >= self.config.connections:
+            self.refuse(peer, f"all {self.config.connections} connections are in use")
+        else:
+            return True
+        return False
+
+    def refuse(self, peer: str, why: str) -> None:
+        """Count a client that was refused, and note it."""
+        self.traffic.refused += 1
+        self.notices.note(CLIENT_REFUSED, peer, why=why)
+
+    def secure(self, transport: asyncio.Transport, peer: str) -> None:
+        """Begin the TLS handshake of a client that was admitted."""
+        assert self._handshakes is not None
+        self._handshakes.begin(transport, peer, Connection(self))
+
+
+class Unsecured(asyncio.Protocol):
+    """A client before its TLS handshake: those who may not stay do not get that far."""
+
+    def __init__(self, server: TcpServer) -> None:
+        self._server = server
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Begin the handshake, or close at once."""
+        assert isinstance(transport, asyncio.Transport)
+        peer = _address(transport)
+        if self._server.admit(peer):
+            self._server.secure(transport, peer)
+        else:
+            transport.abort()
 
 
 class Connection(asyncio.Protocol):
@@ -110,16 +145,18 @@ class Connection(asyncio.Protocol):
         self._lost = False
         self._active = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
+        self._made = False
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the client in, or close at once."""
+        if self._lost:
+            return
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self.peer = str((transport.get_extra_info("peername") or ("unknown",))[0])
-        if (why := self._server.admit(self)) is not None:
-            self._server.traffic.refused += 1
-            self._server.notices.note(CLIENT_REFUSED, self.peer, why=why)
+        self._made = True
+        self.peer = _address(transport)
+        if not self._server.admit(self.peer):
             transport.abort()
             return
         with contextlib.suppress(OSError):
@@ -127,6 +164,7 @@ class Connection(asyncio.Protocol):
         self._server.traffic.accepted += 1
         self._server.connections.add(self)
         self._watch()
+        self._work()
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the client; a write on its way ends as it will, and holds the place until then."""
@@ -138,10 +176,11 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Answer every complete request."""
+        """Answer every complete request; what came right behind a TLS handshake waits for ``connection_made``."""
         self._server.traffic.bytes_in += len(data)
         self._buffer += data
-        self._work()
+        if self._made:
+            self._work()
 
     def pause_writing(self) -> None:
         """The client does not fetch its answers: take no more requests."""
@@ -255,3 +294,8 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         else:
             self._timer = self._loop.call_later(left, self._watch)
+
+
+def _address(transport: asyncio.BaseTransport) -> str:
+    """The client's address; it has none when it left already."""
+    return str((transport.get_extra_info("peername") or ("unknown",))[0])

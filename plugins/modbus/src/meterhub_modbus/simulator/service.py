@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from typing import Any
 
 from meterhub_sdk import (
     Config,
     Driver,
     Feature,
-    MeterhubError,
-    NotReady,
     Point,
     Reading,
     Refused,
@@ -20,12 +17,9 @@ from meterhub_sdk import (
     Value,
     field,
 )
-from meterhub_sdk.serial import open_line
 
-from meterhub_modbus.client.breaker import Backoff
-from meterhub_modbus.client.serial_access import timing_of
 from meterhub_modbus.notices import Notices
-from meterhub_modbus.rtu_port import RtuPort
+from meterhub_modbus.serial_end import SerialEnd
 from meterhub_modbus.settings import ModbusServerConfig
 from meterhub_modbus.simulator.device import points
 from meterhub_modbus.simulator.settings import ModbusSimulatorConfig
@@ -33,7 +27,6 @@ from meterhub_modbus.simulator.simulation import Simulation
 from meterhub_modbus.tcp import TcpServer
 
 _CONNECTIONS = 50
-_LONGEST_PAUSE = 10.0
 
 
 class ModbusSimulatorStatus(Config):
@@ -58,7 +51,7 @@ class ModbusSimulator(Driver[ModbusSimulatorConfig]):
 
     _simulation: Simulation | None = None
     _server: TcpServer | None = None
-    _serial_state = ""
+    _serial: SerialEnd | None = None
 
     def points(self) -> Iterable[Point]:
         """What each row holds; whoever writes it has it held. And whether a device answers at all."""
@@ -80,7 +73,9 @@ class ModbusSimulator(Driver[ModbusSimulatorConfig]):
                 tasks.create_task(self._move(simulation))
                 tasks.create_task(self._follow(simulation))
                 if self.config.serial_port is not None:
-                    tasks.create_task(self._serve_serial(self.config.serial_port, simulation))
+                    turnaround = self.config.turnaround / 1000
+                    self._serial = SerialEnd(self.hub, self.config.serial_port, simulation.station, turnaround)
+                    tasks.create_task(self._serial.run())
         finally:
             await server.close()
 
@@ -117,24 +112,6 @@ class ModbusSimulator(Driver[ModbusSimulatorConfig]):
                 simulation.follow(point, reading)
             self._changed.set()
 
-    async def _serve_serial(self, port: str, simulation: Simulation) -> None:
-        """Answer on a serial port for as long as nobody with more right wants it; open it again when it is lost."""
-        backoff = Backoff(_LONGEST_PAUSE)
-        while True:
-            self._serial_state = "waiting for the port"
-            try:
-                async with open_line(self.hub, port) as line:
-                    silence = timing_of(port, line.mode).silence
-                    line.attach(RtuPort(simulation.station, silence, self.config.turnaround / 1000))
-                    self._serial_state = "open"
-                    backoff.reset()
-                    await _first(line.until_wanted(), line.until_lost())
-                    if line.reason:
-                        raise NotReady(line.reason)
-            except MeterhubError as error:
-                self._serial_state = str(error)
-                await asyncio.sleep(backoff.next())
-
     def status(self) -> ModbusSimulatorStatus | None:
         """Counts; ``None`` before the first start."""
         if self._simulation is None or self._server is None:
@@ -144,17 +121,6 @@ class ModbusSimulator(Driver[ModbusSimulatorConfig]):
             silent=[label for label, device in self._simulation.devices.items() if not device.answers],
             clients=sorted(connection.peer for connection in self._server.connections),
             tcp_requests=self._server.traffic.requests,
-            serial_state=self._serial_state,
+            serial_state=self._serial.state if self._serial is not None else "",
             serial_requests=self._simulation.station.requests,
         )
-
-
-async def _first(*ends: Coroutine[Any, Any, None]) -> None:
-    """Until one of them is over."""
-    tasks = [asyncio.create_task(end) for end in ends]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
