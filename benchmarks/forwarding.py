@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from _process import free_port
 from meterhub_forwarding.service import Forwarding
 from meterhub_forwarding.settings import ForwardingConfig
 from meterhub_sdk.testing import FakeHub
@@ -246,13 +247,6 @@ def connected(port: int) -> Iterator[socket.socket]:
     time.sleep(0.3)  # the far side opens its terminal after the connection
     with sock:
         yield sock
-
-
-def free_port() -> int:
-    """A port that nobody has."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
-import socket
 import statistics
 import sys
 import tempfile
@@ -19,6 +18,7 @@ import time
 from pathlib import Path
 
 from _master104 import Master
+from _process import free_port
 from meterhub_dlms.codec import obis
 from meterhub_dlms.server.service import DlmsServer
 from meterhub_dlms.server.settings import DlmsServerConfig
@@ -88,13 +88,6 @@ async def count_up(hub: FakeHub, polled: asyncio.Event) -> None:
         for n in range(REGISTERS):
             hub.give(f"source/r{n}", number, unit="Wh")
         await asyncio.sleep(1.0)
-
-
-def free_port() -> int:
-    """A TCP port that is free now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 async def measure(seconds: float) -> Record:
