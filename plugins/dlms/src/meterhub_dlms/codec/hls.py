@@ -54,11 +54,12 @@ class Secrets(NamedTuple):
 def challenge(mechanism: Mechanism, length: int = 16) -> bytes:
     """A fresh challenge that nobody can foretell.
 
-    For Landis+Gyr's own mechanism eight hexadecimal digits, the last one an operation that uses the password.
+    For Landis+Gyr's own mechanism eight hexadecimal digits. The last one chooses an operation of which the answer
+    tells whether the whole password is known: 0 leaves it out, and OR (1) hides it behind our own digits.
     """
     if mechanism is Mechanism.MANUFACTURER:
         digits = secrets.token_hex(LANDIS_LENGTH // 2).upper()[:-1]
-        return (digits + secrets.choice("12345")).encode("ascii")
+        return (digits + secrets.choice("2345")).encode("ascii")
     if not MIN_CHALLENGE <= length <= MAX_CHALLENGE:
         raise CodecError(f"a challenge of {length} bytes was asked for; {MIN_CHALLENGE} to {MAX_CHALLENGE} will do")
     return secrets.token_bytes(length)

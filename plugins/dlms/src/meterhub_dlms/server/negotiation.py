@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hmac
-import secrets
 
 from meterhub_dlms.codec import acse, hls, xdlms
 from meterhub_dlms.codec.acse import AssociationRequest, AssociationResponse, Diagnostic, Mechanism, Result
@@ -166,7 +165,7 @@ class Negotiation:
             raise self._denied(f"a challenge of {len(told)} bytes", Diagnostic.AUTHENTICATION_FAILURE)
         credentials = self._site.credentials[client.address]
         counter = None if credentials.keys is None else self._site.keyring.counter(credentials.keys)
-        challenge = _challenge(mechanism)
+        challenge = hls.challenge(mechanism)
         parties = Parties(challenge, told, title, request.title)
         known = Secrets(credentials.password, credentials.keys, counter)
         return Proof(mechanism, parties, known, self._site, self._visitor), challenge, title
@@ -229,11 +228,3 @@ class Negotiation:
     def _response(self, result: Result, diagnostic: Diagnostic, information: bytes = b"") -> bytes:
         context = self._request.context or acse.CONTEXT_LN
         return acse.encode_response(AssociationResponse(context, result, diagnostic, information))
-
-
-def _challenge(mechanism: Mechanism) -> bytes:
-    """Our challenge; the last digit of Landis+Gyr's says how to answer, and 0 would tell the password's absence."""
-    challenge = hls.challenge(mechanism)
-    if mechanism is not Mechanism.MANUFACTURER:
-        return challenge
-    return challenge[:-1] + secrets.choice((b"2", b"3", b"4", b"5"))
