@@ -11,7 +11,6 @@ import functools
 import operator
 import os
 import shutil
-import socket
 import tempfile
 import time
 import tty
@@ -27,6 +26,7 @@ from meterhub_dlms.link.hdlc_primary import HdlcPrimary
 from meterhub_dlms.link.hdlc_secondary import HdlcBus, Request, Station
 from meterhub_dlms.link.mode_e import Goal, SignOn
 from meterhub_dlms.link.readout import ReadoutCollector
+from meterhub_sdk.testing import free_port
 
 SOCAT = shutil.which("socat")
 PATIENCE = 20
@@ -96,8 +96,7 @@ async def way(starter, until):
 
         async def build(baud):
             await stack.enter_async_context(socat(terminal(gateway), terminal(meter), links=[gateway, meter]))
-            with socket.create_server(("127.0.0.1", 0)) as probe:
-                port = probe.getsockname()[1]
+            port = free_port()
             endpoints = [{"kind": "tcp-listen", "host": "127.0.0.1", "port": port}, {"kind": "serial", "port": "bus"}]
             services = {
                 "serial": {"ports": [{"label": "bus", "device": str(gateway), "baud": baud}]},

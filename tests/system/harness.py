@@ -23,6 +23,7 @@ from typing import Any
 
 import psutil
 import pytest
+from meterhub_sdk.testing import free_port
 
 from meterhub.cli.client import Client, connected
 from meterhub.demo.examples import read_examples
@@ -282,13 +283,6 @@ class Starter:
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
-
-
-def free_port() -> int:
-    """A TCP port that is free."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def small_gateway() -> Document:

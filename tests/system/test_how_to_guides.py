@@ -7,7 +7,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import stat
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from meterhub_sdk.testing import free_port
 
 GUIDES = Path(__file__).resolve().parents[2] / "docs" / "how-to"
 PROGRAMS = {"meterhub": "-P -m meterhub", "meterhub-sdk": "-c 'from meterhub_sdk.tools.cli import main; exit(main())'"}
@@ -130,7 +130,7 @@ async def test_a_guide_does_what_it_says(guide, starter, until):
         pytest.skip("socat is not installed")
     instance = await starter.run(starter.home("guide", {})).ready()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as line:
-        replaced = {"/dev/shm/bus-1": f"{line}/bus-1", "4059": free_port(), "4001": free_port()}
+        replaced = {"/dev/shm/bus-1": f"{line}/bus-1", "4059": str(free_port()), "4001": str(free_port())}
         reader = Reader(instance, replaced, until)
         try:
             for step in steps(guide):
@@ -139,11 +139,6 @@ async def test_a_guide_does_what_it_says(guide, starter, until):
             await until(lambda: all_are_read(instance))
         finally:
             reader.stop()
-
-
-def free_port() -> str:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return str(probe.getsockname()[1])
 
 
 async def all_are_read(instance):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from typing import Any
+
+from meterhub_sdk.testing import free_port
 
 
 async def test_a_station_is_read_and_checked_in_a_worker_of_its_own(starter: Any) -> None:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
+    port = free_port()
     row = {"type": "M_ME_NC", "point": "load-curve/voltage", "ioa": 1}
     station = {
         "label": "rtu",

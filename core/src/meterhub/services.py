@@ -112,12 +112,13 @@ class Services:
             if (order := wanted.get(name)) is not None:
                 self.orders[name] = order
                 self.hub.declare(name, order.points, only=True)
-                self._fresh_state(order)
         alive = {name for name, session in self.sessions.items() if session.live}
         await between()
         for name in changed:
-            if name in self.orders and self.orders[name].worker in alive:
-                await self._start_again(name)
+            if (order := self.orders.get(name)) is not None:
+                self._fresh_state(order)  # only now: a worker that `between` replaced was lost on purpose
+                if order.worker in alive:
+                    await self._start_again(name)
         return changed
 
     def _fresh_state(self, order: Order) -> None:

@@ -29,7 +29,7 @@ from meterhub_sdk.errors import (
 )
 from meterhub_sdk.event import EventType, Log, Severity
 from meterhub_sdk.hooks import hookimpl
-from meterhub_sdk.hub import Batch, Borrowers, Events, Hub, Interface, Latest, Lease, Points, Requester, Time
+from meterhub_sdk.hub import Batch, Borrowers, Events, Hub, Interface, Latest, Lease, Outcome, Points, Requester, Time
 from meterhub_sdk.point import Point, PointType
 from meterhub_sdk.reading import Clock, Quality, QualityFlag, Reading, Value, moment, nanoseconds
 from meterhub_sdk.service import (
@@ -64,6 +64,7 @@ __all__ = [
     "MeterhubError",
     "NotDone",
     "NotReady",
+    "Outcome",
     "Point",
     "PointName",
     "PointType",

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 from meterhub_sdk.event import EventType
@@ -15,6 +15,10 @@ from meterhub_sdk.reading import Clock, Reading, Value
 
 if TYPE_CHECKING:
     import sqlite_utils
+
+
+Outcome = Literal["refused", "cancelled", "expired"]
+"""What became of a command that reached no device."""
 
 
 class Latest(dict[str, Reading]):
@@ -87,11 +91,43 @@ class Points(Protocol):
         """
         ...
 
-    async def write(self, name: str, value: Value, *, reason: str, timeout: float = 10.0) -> None:
+    async def write(
+        self,
+        name: str,
+        value: Value,
+        *,
+        reason: str,
+        timeout: float = 10.0,
+        origin: str = "",
+        selected: int | None = None,
+        read_back: bool = False,
+    ) -> None:
         """Write another service's point; returns when its device has done it.
 
         ``Refused`` says why not; ``NotDone`` that nobody knows (the owner died, the deadline
-        passed). ``timeout`` in seconds, 0.1 to 300.
+        passed). ``timeout`` in seconds, 0.1 to 300. With ``read_back`` it returns only once the
+        point reads the value, and ``NotDone`` says that the device agreed and the point does not.
+
+        The command ledger gets one entry: ``origin`` is from where the command came, such as the
+        address of a master, ``selected`` the time of its select in nanoseconds since 1970 UTC.
+        """
+        ...
+
+    async def refuse(
+        self,
+        name: str,
+        value: Value,
+        *,
+        reason: str,
+        because: str,
+        outcome: Outcome = "refused",
+        origin: str = "",
+        selected: int | None = None,
+    ) -> None:
+        """Note a command in the command ledger that the service itself did not let through to the point.
+
+        ``because`` is a sentence for people. It is ``cancelled`` or ``expired`` where it was selected and never
+        executed. The other parameters are those of :meth:`write`.
         """
         ...
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import socket
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -38,6 +37,7 @@ from meterhub_dlms.server.session import Session
 from meterhub_dlms.server.settings import DlmsServerConfig, GuessRules
 from meterhub_dlms.server.site import Served, Site, Visitor
 from meterhub_dlms.server.throttle import Throttle
+from meterhub_sdk import testing
 from meterhub_sdk.testing import FakeHub
 
 settings.register_profile("without deadline", deadline=None)
@@ -46,22 +46,16 @@ settings.load_profile("without deadline")
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 
 
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture
 def free_port() -> Callable[[], int]:
     """Finds one more TCP port that is free."""
-    return _free_port
+    return testing.free_port
 
 
 @pytest.fixture
 def port() -> int:
     """A TCP port that is free."""
-    return _free_port()
+    return testing.free_port()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import socket
 import tty
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager
@@ -13,6 +12,7 @@ from typing import Any
 import pytest
 from meterhub_forwarding.service import Forwarding
 from meterhub_forwarding.settings import ForwardingConfig
+from meterhub_sdk import testing
 from meterhub_sdk.testing import FakeHub
 
 
@@ -103,14 +103,8 @@ def rig(fake_hub: FakeHub) -> Iterator[Rig]:
 
 @pytest.fixture
 def free_port() -> Callable[[], int]:
-    """A TCP and UDP port that nobody has."""
-
-    def find() -> int:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            return int(sock.getsockname()[1])
-
-    return find
+    """Finds one more TCP and UDP port that is free."""
+    return testing.free_port
 
 
 Connect = Callable[[int], Awaitable[tuple[asyncio.StreamReader, asyncio.StreamWriter]]]

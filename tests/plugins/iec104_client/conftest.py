@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-import socket
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any
 import pytest
 from meterhub_iec104_client.service import Iec104Client
 from meterhub_iec104_client.settings import Iec104ClientConfig
+from meterhub_sdk import testing
 from meterhub_sdk.testing import FakeHub
 
 PEERS = Path(__file__).parent / "peers"
@@ -43,9 +43,8 @@ class Peer:
 
 @pytest.fixture
 def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
+    """A TCP port that is free."""
+    return testing.free_port()
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import socket
 import struct
 from collections.abc import AsyncIterator, Callable
 from typing import Any
@@ -12,7 +11,7 @@ from typing import Any
 import pytest
 from meterhub_modbus.service import ModbusServer
 from meterhub_modbus.settings import ModbusServerConfig
-from meterhub_sdk.testing import FakeHub
+from meterhub_sdk.testing import FakeHub, free_port
 
 
 class RawClient:
@@ -73,13 +72,6 @@ class Running:
                 await writer.wait_closed()
 
 
-def free_port(host: str = "127.0.0.1") -> int:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
-        probe.bind((host, 0))
-        return int(probe.getsockname()[1])
-
-
 Serve = Callable[..., contextlib.AbstractAsyncContextManager[Running]]
 
 
@@ -90,7 +82,7 @@ def serve(fake_hub: FakeHub) -> Serve:
     @contextlib.asynccontextmanager
     async def run(rows: list[dict[str, Any]] = (), *, stale: str = "exception", **more: Any) -> AsyncIterator[Running]:  # type: ignore[assignment]
         groups = more.pop("groups", [{"label": "g", "stale": stale, "rows": list(rows)}])
-        port = free_port(more.get("host", "127.0.0.1"))
+        port = free_port()
         service = ModbusServer(fake_hub, ModbusServerConfig(port=port, groups=groups, **more))
         async with fake_hub.running(service):
             running = Running(fake_hub, service, port)

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import ctypes
 import shutil
-import socket
 import struct
 from collections.abc import AsyncIterator, Callable, Iterator
 
@@ -21,7 +20,7 @@ from meterhub_modbus.simulator.service import ModbusSimulator
 from meterhub_modbus.simulator.settings import ModbusSimulatorConfig
 from meterhub_sdk import Requester
 from meterhub_sdk.simulation import SimulatedLine, Terminal
-from meterhub_sdk.testing import FakeHub
+from meterhub_sdk.testing import FakeHub, free_port
 
 BAUD = 19_200
 ROWS = templates.load("eastron-sdm630").rows
@@ -54,12 +53,6 @@ def shown(row: Row) -> dict[str, object]:
     """The row at its own address of the server, scaled back to what the device holds."""
     point = f"modbus-client/main/{row.label}"
     return {"point": point, "bank": row.bank, "address": row.address, "format": row.type, "scaling": 1 / row.factor}
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import msgspec
-from meterhub_sdk import Batch, Clock, Latest, Reading, Refused, Value
+from meterhub_sdk import Batch, Clock, Latest, Reading, Refused
 from meterhub_sdk.point import VALUE_TYPES
 from meterhub_sdk.reading import TEXT_LENGTH
 
@@ -164,11 +164,6 @@ class Link:
         """The core asks for a lease back."""
         if number in self._wanted:
             self._wanted[number].set()
-
-    async def write(self, service: str, name: str, value: Value, reason: str, timeout: float) -> None:
-        """Write another service's point."""
-        body: dict[str, Any] = {"service": service, "name": name, "value": value, "reason": reason, "timeout": timeout}
-        await self.connection.request("write", body, timeout + 1)
 
     def _receive(self, message: ReadingUpdates | Names) -> None:
         following = self._followings.get(message.subscription)

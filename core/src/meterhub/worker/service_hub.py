@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from meterhub_sdk import Batch, Borrowers, Clock, EventType, Latest, Point, Reading, Refused, Value
+from meterhub_sdk import Batch, Borrowers, Clock, EventType, Latest, Outcome, Point, Reading, Refused, Value
 from meterhub_sdk.service import Migration
 from meterhub_sdk.store import open_store
 
@@ -64,10 +64,39 @@ class ServicePoints:
         if not self._published % 100:
             await asyncio.sleep(0)  # a service that only publishes must not starve its neighbours
 
-    async def write(self, name: str, value: Value, *, reason: str, timeout: float = 10.0) -> None:
+    async def write(
+        self,
+        name: str,
+        value: Value,
+        *,
+        reason: str,
+        timeout: float = 10.0,
+        origin: str = "",
+        selected: int | None = None,
+        read_back: bool = False,
+    ) -> None:
         if not 0.1 <= timeout <= 300:
             raise Refused(f"timeout: {timeout:g} s was given; 0.1 to 300 will do")
-        await self._link.write(self._service, name, value, reason, timeout)
+        body = self._command(name, value, reason, origin, selected)
+        await self._link.connection.request("write", {**body, "timeout": timeout, "read_back": read_back}, timeout + 1)
+
+    async def refuse(
+        self,
+        name: str,
+        value: Value,
+        *,
+        reason: str,
+        because: str,
+        outcome: Outcome = "refused",
+        origin: str = "",
+        selected: int | None = None,
+    ) -> None:
+        body = self._command(name, value, reason, origin, selected)
+        await self._link.connection.request("refuse", {**body, "because": because, "outcome": outcome})
+
+    def _command(self, name: str, value: Value, reason: str, origin: str, selected: int | None) -> dict[str, Any]:
+        given = {"name": name, "value": value, "reason": reason, "origin": origin, "selected": selected}
+        return {"service": self._service, **given}
 
 
 class ServiceEvents:

@@ -12,6 +12,7 @@
 """
 
 from meterhub_sdk.testing.clock import VirtualClock
-from meterhub_sdk.testing.fake_hub import FakeHub, FakeLease, RecordedEvent
+from meterhub_sdk.testing.fake_hub import FakeHub, FakeLease, RecordedCommand, RecordedEvent
+from meterhub_sdk.testing.ports import free_port
 
-__all__ = ["FakeHub", "FakeLease", "RecordedEvent", "VirtualClock"]
+__all__ = ["FakeHub", "FakeLease", "RecordedCommand", "RecordedEvent", "VirtualClock", "free_port"]

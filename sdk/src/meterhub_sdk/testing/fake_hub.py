@@ -10,12 +10,12 @@ from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import sqlite_utils
 from meterhub_sdk.errors import ConfigError, Refused
 from meterhub_sdk.event import EventType
-from meterhub_sdk.hub import Batch, Borrowers, Latest
+from meterhub_sdk.hub import Batch, Borrowers, Latest, Outcome
 from meterhub_sdk.point import VALUE_TYPES, PatternSet, Point, is_pattern
 from meterhub_sdk.reading import Clock, Quality, Reading, Value
 from meterhub_sdk.service import Service
@@ -28,6 +28,20 @@ class RecordedEvent:
 
     type: EventType
     parameters: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCommand:
+    """An entry of the command ledger that the service under test made."""
+
+    name: str
+    value: Value
+    outcome: Outcome | Literal["done"]
+    because: str
+    reason: str
+    origin: str
+    selected: int | None
+    read_back: bool = False
 
 
 @dataclass(slots=True)
@@ -62,8 +76,8 @@ class FakeHub:
 
     ``give`` feeds points of others, ``published`` holds the newest reading of each own point,
     ``history`` everything published in order, ``events`` what was recorded, ``writes`` what the
-    service wrote to others, ``secrets`` what :meth:`secret` answers, ``things`` the
-    definitions of what it can lease, ``leases`` what it holds, and ``borrowed`` who uses what it lends.
+    service wrote to others, ``commands`` what it put into the command ledger, ``secrets`` what
+    :meth:`secret` answers, ``things`` the definitions of what it can lease, ``leases`` what it holds, and ``borrowed`` who uses what it lends.
     """
 
     def __init__(self, name: str = "under-test", directory: Path | None = None) -> None:
@@ -76,6 +90,7 @@ class FakeHub:
         self.declared: dict[str, Point] = {}
         self.recorded: list[RecordedEvent] = []
         self.writes: list[tuple[str, Value, str]] = []
+        self.commands: list[RecordedCommand] = []
         self.refusals: dict[str, str] = {}
         self.secrets: dict[str, str] = {}
         self.things: dict[tuple[str, str], Mapping[str, Any]] = {}
@@ -216,10 +231,36 @@ class FakeHub:
         self._publications.set()
         self.give_all({f"{self._name}/{name}": reading for name, reading in batch.items()}, history=history)
 
-    async def write(self, name: str, value: Value, *, reason: str, timeout: float = 10.0) -> None:
-        if name in self.refusals:
-            raise Refused(self.refusals[name])
+    async def write(
+        self,
+        name: str,
+        value: Value,
+        *,
+        reason: str,
+        timeout: float = 10.0,
+        origin: str = "",
+        selected: int | None = None,
+        read_back: bool = False,
+    ) -> None:
+        because = self.refusals.get(name, "")
+        outcome: Outcome | Literal["done"] = "refused" if because else "done"
+        self.commands.append(RecordedCommand(name, value, outcome, because, reason, origin, selected, read_back))
+        if because:
+            raise Refused(because)
         self.writes.append((name, value, reason))
+
+    async def refuse(
+        self,
+        name: str,
+        value: Value,
+        *,
+        reason: str,
+        because: str,
+        outcome: Outcome = "refused",
+        origin: str = "",
+        selected: int | None = None,
+    ) -> None:
+        self.commands.append(RecordedCommand(name, value, outcome, because, reason, origin, selected))
 
     async def latest(self, *names: str, every: float | None = None) -> AsyncIterator[Latest]:
         subscription = self._subscribe(names)
