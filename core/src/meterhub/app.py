@@ -17,6 +17,9 @@ from meterhub_sdk import Clock, EventType, Refused
 
 from meterhub import __version__, core_events, systemd
 from meterhub.access.gate import Access
+from meterhub.commands.ledger import Ledger
+from meterhub.commands.substitutions import Substitutions
+from meterhub.commands.writes import PointWrites
 from meterhub.config.configuration import Configuration
 from meterhub.config.document import read_exported
 from meterhub.config.editor import Editor
@@ -36,6 +39,7 @@ from meterhub.licensing.licences import Licences
 from meterhub.licensing.shelf import Shelf
 from meterhub.licensing.vendor_keys import VendorKeys
 from meterhub.nodes.access import AccessNodes
+from meterhub.nodes.commands import CommandNodes
 from meterhub.nodes.configuration import ConfigurationNodes
 from meterhub.nodes.events import EventNodes
 from meterhub.nodes.licensing import LicensingNodes
@@ -102,6 +106,8 @@ class Instance:
         """The rooms that run plugins."""
         self.hub = Hub()
         self.services = Services(self.hub, self.events, self.secrets)
+        self.ledger = Ledger(self.store, time.time_ns)
+        self.substitutions = Substitutions(self.hub, self.store, self.events, time.time_ns)
         trust = TrustStore.load(self.home)
         self.catalogue = Catalogue(
             self.home,
@@ -110,6 +116,7 @@ class Instance:
             self.events,
             first_party_only=self.mode == "safe",
         )
+        self.services.writes = PointWrites(self.services, self.events, self.ledger, self.catalogue.guards)
         self.operation = Operation(self.home, self.catalogue, self.services, self.features.active)
         reports = SupervisionReports(self.events, self.catalogue, self._plugins_changed_soon)
         logs = self.home / "logs"
@@ -141,6 +148,7 @@ class Instance:
             configuration,
             licensing,
             AccessNodes(self.access),
+            CommandNodes(self.ledger, self.substitutions),
             EventNodes(self.events),
             PluginNodes(self.catalogue, self.plugins_changed),
         ):
@@ -161,12 +169,15 @@ class Instance:
         except OSError as error:
             _log.error("this start cannot be noted: %s", error)
         self.first_password = await self.access.users.bootstrap()
+        if interrupted := await self.ledger.recover():
+            await tell(self.events, core_events.INTERRUPTED, source="core", count=interrupted)
         await self.features.start()
         await self.catalogue.scan()
         self._declare_features()
         await self.configuration.start()
         if initial is not None and not self.configuration.history.numbers():
             await self._import_initial(initial)
+        await self.substitutions.start()
         await self.control.start()
         self._background()
         await self.workers.settled(30.0)
@@ -249,6 +260,7 @@ class Instance:
 
     async def _sweep(self) -> None:
         self.hub.sweep()
+        await self.substitutions.expire()
         for queue in self.hub.queues.values():
             if (count := queue.untold_drops()) > 0:
                 self.events.record_soon(core_events.QUEUE_OVERFLOW, source="hub", queue=queue.name, count=count)

@@ -84,6 +84,30 @@ PLUGIN_GONE = EventType(
     text="Plugin {plugin} is no longer installed",
     help="Its configuration is kept and marked.",
 )
+SYNTHESIZER_UPLOADED = EventType(
+    number=316,
+    name="synthesizer-uploaded",
+    log=Log.UPDATE,
+    severity=Severity.NOTICE,
+    text="{user} uploaded the synthesizer {plugin} {version} by {publisher} (release {release}, before: {before})",
+    help="Nothing to do.",
+)
+SYNTHESIZER_REFUSED = EventType(
+    number=317,
+    name="synthesizer-refused",
+    log=Log.SECURITY,
+    severity=Severity.WARNING,
+    text="{user} uploaded {file}, which was refused: {reason}",
+    help="Nothing changed. The reason says what would do.",
+)
+SYNTHESIZER_REMOVED = EventType(
+    number=318,
+    name="synthesizer-removed",
+    log=Log.UPDATE,
+    severity=Severity.NOTICE,
+    text="{user} removed the synthesizer {plugin} {version}; settings without it: {kept}",
+    help="The settings of its services, if any, are kept and marked; upload it again to use them.",
+)
 SERVICE_WAITING = EventType(
     number=320,
     name="service-waiting",
@@ -129,7 +153,7 @@ POINT_WRITTEN = EventType(
     name="point-written",
     log=Log.COMMUNICATION,
     severity=Severity.NOTICE,
-    text="{requester} set {point} to {value} ({reason})",
+    text="{requester} set {point} to {value} ({reason}), command {command}",
     help="Nothing to do.",
 )
 WRITE_REFUSED = EventType(
@@ -137,8 +161,32 @@ WRITE_REFUSED = EventType(
     name="write-refused",
     log=Log.COMMUNICATION,
     severity=Severity.WARNING,
-    text="{requester} could not set {point} to {value}: {reason}",
-    help="The reason says what would do.",
+    text="{requester} could not set {point} to {value}: {reason}, command {command}",
+    help="The reason says what would do; the command ledger has the rest under that number.",
+)
+INTERRUPTED = EventType(
+    number=332,
+    name="commands-interrupted",
+    log=Log.COMMUNICATION,
+    severity=Severity.WARNING,
+    text="The instance ended while {count} commands were running: nobody knows whether they were done",
+    help="The command ledger has them with the outcome unknown; look at the devices.",
+)
+SUBSTITUTED = EventType(
+    number=333,
+    name="point-substituted",
+    log=Log.COMMUNICATION,
+    severity=Severity.NOTICE,
+    text="{user} substituted {point} by {value} until {until} ({reason})",
+    help="Every server marks the point as substituted until then.",
+)
+SUBSTITUTION_ENDED = EventType(
+    number=334,
+    name="substitution-ended",
+    log=Log.COMMUNICATION,
+    severity=Severity.NOTICE,
+    text="The substitution of {point} by {user} ended: {because}",
+    help="Nothing to do.",
 )
 CONFIG_APPLIED = EventType(
     number=340,

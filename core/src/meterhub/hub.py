@@ -24,15 +24,19 @@ _MISSING = msgspec.Raw(_encoder.encode(Reading.missing()))
 
 
 class PointState:
-    """One point: what it is, its newest reading in its encoding, and who follows it."""
+    """One point: what it is, its newest reading in its encoding, and who follows it.
 
-    __slots__ = ("arrived", "every", "latest", "name", "number", "point", "raw", "stale")
+    ``held`` is what its owner says while somebody substitutes the point.
+    """
+
+    __slots__ = ("arrived", "every", "held", "latest", "name", "number", "point", "raw", "stale")
 
     def __init__(self, number: int, name: str) -> None:
         self.number = number
         self.name = name
         self.point: Point | None = None
         self.raw = _MISSING
+        self.held: msgspec.Raw | None = None
         self.arrived = 0.0
         self.stale = False
         self.latest: list[LatestSubscription] = []
@@ -41,6 +45,10 @@ class PointState:
     def reading(self) -> Reading:
         """The newest reading, decoded."""
         return _decoder.decode(self.raw)
+
+    def measured(self) -> Reading:
+        """The newest reading of the owner itself, whether or not the point is substituted."""
+        return _decoder.decode(self.raw if self.held is None else self.held)
 
 
 class Hub:
@@ -54,6 +62,9 @@ class Hub:
         self.subscriptions: list[LatestSubscription] = []
         self.published = 0
         self.delivered = 0
+        self.traced: set[int] = set()
+        """Numbers of the points that somebody traces; nearly always empty."""
+        self.on_traced: Callable[[int, str, str, msgspec.Raw], None] = lambda *_: None
         self._owned: dict[str, set[int]] = {}
         self._woken: list[LatestSubscription | Queue] = []
         self._scheduled = False
@@ -80,6 +91,7 @@ class Hub:
             owned.add(state.number)
             answer.append((state.number, point.name, point.type))
             if fresh:
+                state.held = None
                 self._set(state, _encoder.encode(Reading.missing(point.unit)))
         self._schedule()
         return answer
@@ -96,6 +108,7 @@ class Hub:
         for state in states:
             self._owned[service].discard(state.number)
             state.point = None
+            state.held = None
             state.arrived = 0.0
             state.stale = False
             self._set(state, bytes(_MISSING))
@@ -122,10 +135,15 @@ class Hub:
             if number not in owned or states[number].point is None:
                 raise Refused(f"point number {number} is none of the publisher's own")
         self.published += len(batch)
+        if self.traced:
+            self.tell_traced("hub", "past reading arrived" if history else "reading arrived", batch)
         woken = self._woken
         for number, raw in batch:
             state = states[number]
             if not history:
+                if state.held is not None:
+                    state.held, state.arrived, state.stale = raw, now, False
+                    continue
                 state.raw = raw
                 state.arrived = now
                 state.stale = False
@@ -138,6 +156,12 @@ class Hub:
                 woken.append(queue)
         if woken:
             self._schedule()
+
+    def tell_traced(self, step: str, detail: str, batch: Iterable[tuple[int, msgspec.Raw]]) -> None:
+        """Tell a step of those points in a batch that are traced."""
+        for number, raw in batch:
+            if number in self.traced:
+                self.on_traced(number, step, detail, raw)
 
     # -- following ----------------------------------------------------------------------------
 
@@ -202,6 +226,22 @@ class Hub:
             if queue.channel is channel:
                 queue.pump()
 
+    # -- substitution -------------------------------------------------------------------------
+
+    def hold(self, state: PointState, reading: Reading) -> None:
+        """Let a point read this whatever its owner publishes, until :meth:`let_go` or until it is another point."""
+        held = state.raw if state.held is None else state.held
+        self._set(state, _encoder.encode(reading))
+        state.held = held
+        self._schedule()
+
+    def let_go(self, state: PointState) -> None:
+        """Let a point read what its owner says again."""
+        held, state.held = state.held, None
+        if held is not None:
+            self._set(state, bytes(held))
+            self._schedule()
+
     # -- staleness ----------------------------------------------------------------------------
 
     def sweep(self) -> int:
@@ -217,10 +257,14 @@ class Hub:
 
     def _degrade(self, state: PointState) -> bool:
         state.stale = True
-        reading = state.reading()
+        reading = state.measured()
         if reading.quality >= Quality.STALE:
             return False
-        self._set(state, _encoder.encode(reading.degraded(Quality.STALE)))
+        degraded = _encoder.encode(reading.degraded(Quality.STALE))
+        if state.held is not None:
+            state.held = msgspec.Raw(degraded)
+        else:
+            self._set(state, degraded)
         return True
 
     # -- inside -------------------------------------------------------------------------------

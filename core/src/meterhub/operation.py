@@ -47,7 +47,6 @@ class Operation:
         services.grants_of = self.grants
         services.event_of = catalogue.event
         services.version_of = catalogue.version
-        services.writes.guards_of = catalogue.guards
         catalogue.describe = self.describe
 
     # -- checking -------------------------------------------------------------------------------

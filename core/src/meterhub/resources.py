@@ -22,8 +22,8 @@ from meterhub.ports import EventRecorder
 Verb = Literal["get", "put", "delete", "post"]
 Action = Callable[[Principal, Any], Awaitable[Any]]
 _RIGHTS = {"get": "read", "put": "write", "delete": "write"}
-_QUIET = ("/command/event-log/", "/command/configuration/check", "/command/configuration/diff", "/data/")
-_TOLD_BY_ITS_ROOM = ("/command/points/write", "/command/licences/install")
+_QUIET = ("/command/event-log/", "/command/configuration/check", "/command/configuration/diff", "/command/upload/", "/data/")
+_TOLD_BY_ITS_ROOM = ("/command/points/write", "/command/points/substitute", "/command/licences/install", "/command/synthesizer/upload")
 
 
 class NotFound(Refused):

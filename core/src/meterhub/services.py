@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from meterhub_sdk import Borrowers, Clock, ConfigError, EventType, MeterhubError, NotDone, Point, Refused, Value
+from meterhub_sdk import Borrowers, Clock, ConfigError, EventType, MeterhubError, NotDone, Point, Refused
 from meterhub_sdk.point import PatternSet
 
 from meterhub.claims import Claims
+from meterhub.commands.writes import PointWrites
 from meterhub.core_events import (
     PROTEST,
     SERVICE_FAILED,
@@ -21,9 +22,9 @@ from meterhub.core_events import (
     SERVICE_WAITING,
 )
 from meterhub.hub import Hub
-from meterhub.point_writes import PointWrites
 from meterhub.ports import EventRecorder, SecretSource
 from meterhub.session import WorkerSession
+from meterhub.watching.traces import PointTraces
 
 
 class Grants(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +62,7 @@ class ServiceState(msgspec.Struct, kw_only=True):
     trouble: str = ""
     status: Any = None
     status_at: float = 0.0
+    conversion: Any = None
 
 
 _TROUBLES = {"waiting": SERVICE_WAITING, "failed": SERVICE_FAILED, "retrying": SERVICE_RETRYING}
@@ -70,6 +72,9 @@ Interface = Callable[[dict[str, Any]], Awaitable[Any]]
 
 class Services:
     """See the module. What it needs of its surroundings comes in by :mod:`meterhub.ports`."""
+
+    writes: PointWrites
+    """Given by the instance before anything runs."""
 
     def __init__(self, hub: Hub, events: EventRecorder, secrets: SecretSource) -> None:
         self.hub = hub
@@ -83,7 +88,7 @@ class Services:
         self.event_of: Callable[[str, str], EventType | None] = lambda _d, _n: None
         self.version_of: Callable[[str], str] = lambda _: "unknown"
         self.interface: Interface | None = None
-        self.writes = PointWrites(self, events)
+        self.traces = PointTraces(hub, self.sessions.values)
         self._events = events
         self._secrets = secrets
         self._ordering = asyncio.Lock()
@@ -208,6 +213,11 @@ class Services:
         if (known := self.states.get(name)) is not None:
             known.status, known.status_at = status, time.monotonic()
 
+    def conversion_status(self, name: str, conversion: Any) -> None:
+        """Keep how the client or server that a service is is doing."""
+        if (known := self.states.get(name)) is not None:
+            known.conversion = conversion
+
     def protest(self, worker: str, sentence: str) -> None:
         """A worker did what it may not; counted, and told without holding anybody up."""
         self.protests += 1
@@ -260,10 +270,6 @@ class Services:
         return self.grants_of(self.orders[service].distribution)
 
     # -- writes and commands --------------------------------------------------------------------
-
-    async def write(self, name: str, value: Value, *, requester: str, reason: str, timeout: float) -> None:
-        """Take a write to the owner of the point, past the guards; returns when the device did it."""
-        await self.writes.write(name, value, requester=requester, reason=reason, timeout=timeout)
 
     def session_of(self, service: str) -> WorkerSession | None:
         """The living session of the worker that a configured service runs in."""

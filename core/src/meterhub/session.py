@@ -6,10 +6,11 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from meterhub_sdk import Borrowers, Point, Refused
+from meterhub_sdk import Borrowers, Outcome, Point, Refused
 from meterhub_sdk.point import PatternSet, check_name
 
 from meterhub.claims import Claim
+from meterhub.commands.ledger import PointCommand
 from meterhub.following import LatestSubscription, Queue
 from meterhub.process import WorkerProcess
 from meterhub.wire import Acknowledge, Connection, Handler, Message, Names, Publish, Updates, checked_rows
@@ -42,6 +43,7 @@ class WorkerSession:
             "unfollow": self._unfollow,
             "declare": self._declare,
             "write": self._write,
+            "refuse": self._refuse,
             "event": self._event,
             "secret": self._secret,
             "lease": self._lease,
@@ -50,6 +52,8 @@ class WorkerSession:
             "tree": self._tree,
             "state": self._state,
             "status": self._status,
+            "conversion": self._conversion,
+            "steps": self._steps,
         }
 
     @property
@@ -72,6 +76,7 @@ class WorkerSession:
         self.guards = PatternSet(ready["guards"])
         self.live = True
         self.connection.notify("clock", int(self._services.clock()))
+        self._services.traces.welcome(self)
         await self._services.session_began(self)
 
     def end(self) -> None:
@@ -98,6 +103,11 @@ class WorkerSession:
         await self.connection.request("stop", name, timeout=5.0)
 
     # -- the hub's channel ----------------------------------------------------------------------
+
+    @property
+    def label(self) -> str:
+        """Whom it leads to."""
+        return self.spec.name
 
     @property
     def congested(self) -> bool:
@@ -167,12 +177,26 @@ class WorkerSession:
         return answer
 
     async def _write(self, body: dict[str, Any]) -> None:
-        service = self._own(body["service"])
-        name = str(body["name"])
+        command = self._command(body)
+        await self._services.writes.write(command, timeout=float(body["timeout"]), read_back=bool(body["read_back"]))
+
+    async def _refuse(self, body: dict[str, Any]) -> None:
+        command = self._command(body)
+        outcome = msgspec.convert(body["outcome"], Outcome)
+        await self._services.writes.refuse(command, outcome, str(body["because"]))
+
+    def _command(self, body: dict[str, Any]) -> PointCommand:
+        """The command in a request, if the service may give it."""
+        service, name = self._own(body["service"]), str(body["name"])
         if name not in self._services.grants(service).write:
             raise Refused(f"{service} may not write {name}: its manifest does not ask for points.write:{name}")
-        await self._services.write(
-            name, body["value"], requester=service, reason=str(body["reason"]), timeout=float(body["timeout"])
+        return PointCommand(
+            point=name,
+            value=body["value"],
+            requester=service,
+            reason=str(body["reason"]),
+            origin=str(body["origin"]),
+            selected=body["selected"],
         )
 
     async def _event(self, body: dict[str, Any]) -> None:
@@ -223,6 +247,12 @@ class WorkerSession:
 
     async def _status(self, body: dict[str, Any]) -> None:
         self._services.service_status(self._own(body["service"]), body["status"])
+
+    async def _conversion(self, body: dict[str, Any]) -> None:
+        self._services.conversion_status(self._own(body["service"]), body["conversion"])
+
+    async def _steps(self, body: dict[str, Any]) -> None:
+        self._services.traces.take(self.spec.name, body)
 
 
 def _pattern(name: object) -> str:

@@ -210,8 +210,14 @@ async def test_writes_through_the_tree_end_as_the_device_says(bench, hand_of, un
         await hand.post("points/write", name="source/power", value=1)
     await until(lambda: hand.reading("source/energy").value == 1.0)
     written = await hand.events("point-written")
-    assert [entry.text for entry in written] == [f"{hand.owner.name} set source/energy to 5 (test)"]
+    assert [entry.text for entry in written] == [f"{hand.owner.name} set source/energy to 5 (test), command 1"]
     assert len(await hand.events("write-refused")) == 6
+    ledger = (await hand.get("/data/commands"))["commands"]
+    outcomes = [(entry["value"], entry["outcome"]) for entry in reversed(ledger)]
+    assert outcomes == [
+        (5, "done"), (13, "refused"), (666, "refused"), (668, "unknown"), (667, "unknown"),
+        ("x", "refused"), (1, "refused"),
+    ]  # fmt: skip
     with pytest.raises(NotDone):
         await hand.post("source/slow")
     with pytest.raises(Refused, match="not today"):
@@ -230,6 +236,23 @@ async def test_a_silent_point_turns_stale_and_good_again(bench, hand_of, until) 
     assert time > 0
     await hand.post("source/publish", value=2)
     assert hand.reading("source/energy").quality == Quality.GOOD
+
+
+async def test_a_substituted_point_reads_what_a_person_said_also_after_a_restart(bench, hand_of) -> None:
+    bench.configure(source={"value": 1.0})
+    hand = hand_of(await bench.start())
+    await hand.until_running("source")
+    await hand.post("points/substitute", name="source/energy", value=7.0, seconds=600, reason="test")
+    await hand.post("source/publish", value=2)
+    assert (hand.reading("source/energy").value, hand.reading("source/energy").quality) == (7.0, Quality.SUBSTITUTED)
+    await bench.stop()
+    hand = hand_of(await bench.start())
+    assert hand.reading("source/energy").quality == Quality.SUBSTITUTED
+    (row,) = (await hand.get("/data/substitutions"))["substitutions"]
+    assert (row["point"], row["value"]) == ("source/energy", 7.0)
+    await hand.post("points/release", name="source/energy")
+    assert hand.reading("source/energy").quality != Quality.SUBSTITUTED
+    assert len(await hand.events("substitution-ended")) == 1
 
 
 # -- features and trust -------------------------------------------------------------------------

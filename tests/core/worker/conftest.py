@@ -34,9 +34,13 @@ from meterhub_sdk.description import Plugin
 from meterhub_sdk.point import PatternSet
 from pydantic import BaseModel
 
+from meterhub.commands.ledger import Ledger, PointCommand
+from meterhub.commands.writes import PointWrites
 from meterhub.hub import Hub
+from meterhub.schema import MIGRATIONS
 from meterhub.services import Grants, Order, Services
 from meterhub.session import WorkerSession
+from meterhub.store import Store
 from meterhub.wire import Connection
 from meterhub.worker.program import Program
 from meterhub.workers import WorkerSpec
@@ -145,7 +149,11 @@ class Rig:
         self.services = Services(self.hub, recorded, self)
         self.services.grants_of = lambda label: self.granted[label]
         self.services.event_of = lambda _, name: SEEN if name == SEEN.name else None
-        self.services.writes.guards_of = lambda label: self.guarded.get(label, PatternSet(()))
+        self.store = Store(directory / "core.db", MIGRATIONS)
+        self.ledger = Ledger(self.store, lambda: int(self.now * 1e9))
+        self.services.writes = PointWrites(
+            self.services, recorded, self.ledger, lambda label: self.guarded.get(label, PatternSet(()))
+        )
         self.granted: dict[str, Grants] = {}
         self.guarded: dict[str, PatternSet] = {}
         self.orders: dict[str, Order] = {}
@@ -267,12 +275,18 @@ class Rig:
         """The running instance."""
         return Meter.alive[name]
 
+    async def write(self, name: str, value: Value, *, timeout: float = 1.0, **more: Any) -> None:
+        """Write a point as anna does."""
+        command = PointCommand(point=name, value=value, requester="anna")
+        await self.services.writes.write(command, timeout=timeout, **more)
+
     async def close(self) -> None:
         for session in self.sessions.values():
             with contextlib.suppress(Refused):
                 session.connection.close()
         await asyncio.gather(*self._programs.values(), return_exceptions=True)
         await self.settle()
+        self.store.close()
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 from meterhub_sdk import NotDone, Point, Refused, WriteGuard
 
-from meterhub import point_writes
+from meterhub.commands import writes
 from meterhub.wire import Disconnected
 
 
@@ -46,7 +46,7 @@ async def test_a_write_returns_when_the_device_did_it(relay, writer, rig) -> Non
     (name, value, requester) = relay.written[0]
     assert (name, value, requester.name, requester.reason) == ("closed", True, "meter@writer", "the bill was paid")
     assert rig.recorded.of("point-written")[0]["sentence"] == (
-        "meter@writer set meter/closed to True (the bill was paid)"
+        "meter@writer set meter/closed to True (the bill was paid), command 1"
     )
 
 
@@ -117,7 +117,7 @@ async def test_a_deadline_that_passes_leaves_the_outcome_unknown(relay, writer, 
 
 async def test_an_order_that_arrives_after_its_deadline_is_not_carried_out(relay, rig, monkeypatch) -> None:
     """As when the owner was stopped for a while and then goes on."""
-    real = point_writes.time.monotonic
+    real = writes.time.monotonic
     request = rig.sessions["acme-meters"].connection.request
 
     async def late(method, body=None, timeout=None, **more):
@@ -125,7 +125,7 @@ async def test_an_order_that_arrives_after_its_deadline_is_not_carried_out(relay
 
     monkeypatch.setattr(rig.sessions["acme-meters"].connection, "request", late)
     with pytest.raises(Refused, match="closed was not written: the order came after its deadline"):
-        await rig.services.write("meter/closed", True, requester="anna", reason="", timeout=1)
+        await rig.write("meter/closed", True, timeout=1)
     assert relay.written == []
 
 
@@ -134,7 +134,7 @@ async def test_the_time_limit_of_a_write_has_limits(relay, writer, rig, timeout)
     with pytest.raises(Refused, match=r"0\.1 to 300 will do"):
         await writer.write("meter/closed", True, reason="", timeout=timeout)
     with pytest.raises(Refused, match=r"0\.1 to 300 will do"):
-        await rig.services.write("meter/closed", True, requester="anna", reason="", timeout=timeout)
+        await rig.write("meter/closed", True, timeout=timeout)
 
 
 async def test_a_write_to_a_service_that_takes_none_is_refused(rig, offered) -> None:
@@ -148,7 +148,7 @@ async def test_a_write_to_a_service_that_takes_none_is_refused(rig, offered) -> 
     rig.order("lamp", "acme-lamp")
     await rig.apply()
     with pytest.raises(Refused, match="on was not written"):
-        await rig.services.write("lamp/on", True, requester="anna", reason="", timeout=1)
+        await rig.write("lamp/on", True, timeout=1)
 
 
 # -- guards -----------------------------------------------------------------------------------
@@ -212,7 +212,7 @@ async def test_a_guard_that_is_silent_means_no_and_nothing_was_written(
 
     monkeypatch.setattr(connection, "request", silent)
     with pytest.raises(Refused, match=r"a guard did not answer within 0\.1 s") as caught:
-        await rig.services.write("meter/closed", True, requester="anna", reason="", timeout=0.1)
+        await rig.write("meter/closed", True, timeout=0.1)
     assert not isinstance(caught.value, NotDone)
     assert relay.written == []
 
@@ -225,7 +225,7 @@ async def test_a_guard_that_dies_while_it_is_asked_means_no(relay, rig, guarded,
 
     monkeypatch.setattr(rig.sessions["acme-guard"].connection, "request", dies)
     with pytest.raises(Refused, match="a guard did not answer") as caught:
-        await rig.services.write("meter/closed", True, requester="anna", reason="", timeout=1)
+        await rig.write("meter/closed", True, timeout=1)
     assert not isinstance(caught.value, NotDone)
     assert relay.written == []
 
@@ -263,5 +263,5 @@ async def test_guards_are_asked_in_parallel(relay, rig, offered) -> None:
             return await request(*a, **k)
 
         rig.sessions[label].connection.request = meet
-    await rig.services.write("meter/closed", True, requester="anna", reason="", timeout=5)
+    await rig.write("meter/closed", True, timeout=5)
     assert len(relay.written) == 1

@@ -24,10 +24,15 @@ READ: dict[str, str] = {
     "/status/clock": _ALL,
     "/data/points": _ALL,
     "/data/event-log": _ALL,
+    # Who switched what, and what does not read what its device says, concerns whoever works with the values.
+    "/data/commands": _TECHNICAL_AND_OPERATIONS,
+    "/data/substitutions": _TECHNICAL_AND_OPERATIONS,
     # The machinery behind them helps whoever looks for a fault, and is no business of a consumer.
     "/status/workers": _TECHNICAL_AND_OPERATIONS,
     "/status/hub": _TECHNICAL_AND_OPERATIONS,
     "/status/plugins": "R2 R3 R4 R5 R6",
+    "/status/synthesizers": "R2 R3 R4 R5 R6",
+    "/status/uploads": _TECHNICAL,  # everybody sees his own
     "/status/licences": _TECHNICAL_AND_OPERATIONS,
     "/status/secrets": "R5",
     "/status/configuration": "R2 R3 R4 R5 R6",
@@ -83,9 +88,19 @@ RUN: dict[str, str] = {
     "/command/secrets/delete": "R5",
     # Switches real equipment: testing an installation needs it, watching one does not.
     "/command/points/write": "R3 R5",
+    "/command/points/substitute": "R3 R5",
+    "/command/points/release": "R3 R5",
     "/command/services/restart": "R3 R5",
     "/command/plugins/rescan": "R3 R5",
     "/command/plugins/remove": "R5",
+    # An upload alone does nothing; whoever may run the command that takes it decides.
+    "/command/upload/begin": _TECHNICAL,
+    "/command/upload/append": _TECHNICAL,
+    "/command/upload/finish": _TECHNICAL,
+    "/command/upload/cancel": _TECHNICAL,
+    # Only what a trusted publisher signed, and of that only what computes: the device administrator's.
+    "/command/synthesizer/upload": "R5",
+    "/command/synthesizer/remove": "R5",
     # Whose code may run is a question of security, not of whoever installs it; both may say stop.
     "/command/plugins/trust": "R6",
     "/command/plugins/revoke": "R5 R6",

@@ -12,6 +12,7 @@ from pydantic import StrictBool, StrictFloat, StrictInt, StrictStr
 
 from meterhub import __version__
 from meterhub.access.principal import Principal
+from meterhub.commands.ledger import PointCommand
 from meterhub.hub import Hub, PointState
 from meterhub.identity import Identity
 from meterhub.operation import Operation
@@ -161,9 +162,8 @@ class StatusNodes:
 
     async def _write(self, who: Principal, arguments: WriteArguments) -> None:
         value: Value = arguments.value
-        await self._services.write(
-            arguments.name, value, requester=who.name, reason=arguments.reason, timeout=arguments.timeout
-        )
+        command = PointCommand(point=arguments.name, value=value, requester=who.name, reason=arguments.reason)
+        await self._services.writes.write(command, timeout=arguments.timeout)
 
     async def _restart(self, _: Principal, arguments: ServiceArguments) -> None:
         await self._services.restart(arguments.service)
