@@ -7,18 +7,31 @@ CHANGELOG.md, and a new version of the SDK.
 from __future__ import annotations
 
 import enum
+import functools
 import inspect
+import operator
 import sys
+import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, Union, get_args, get_origin
 
 import meterhub_sdk
+import meterhub_sdk.admission
 import meterhub_sdk.serial
 import meterhub_sdk.simulation
 import meterhub_sdk.testing
+import meterhub_sdk.tls
 
 RECORD = Path(__file__).with_name("public_names.txt")
+MODULES = (
+    meterhub_sdk,
+    meterhub_sdk.admission,
+    meterhub_sdk.serial,
+    meterhub_sdk.simulation,
+    meterhub_sdk.testing,
+    meterhub_sdk.tls,
+)
 CHANGED = (
     "public names of the SDK changed; if that is what you want, run: python tests/sdk/test_public_names.py --record, "
     "write a line in CHANGELOG.md and raise the version of the SDK"
@@ -29,7 +42,7 @@ def lines() -> list[str]:
     """One line for each public name and for each public member of a public class."""
     return [
         line
-        for module in (meterhub_sdk, meterhub_sdk.serial, meterhub_sdk.simulation, meterhub_sdk.testing)
+        for module in MODULES
         for name in module.__all__
         for line in described(f"{module.__name__}.{name}", getattr(module, name))
     ]
@@ -69,11 +82,20 @@ def shown(parameter: inspect.Parameter) -> str:
 
 
 def annotation(hint: Any) -> str:
+    hint = hint.__forward_arg__ if isinstance(hint, ForwardRef) else hint
     if isinstance(hint, str):
         return hint
-    while get_origin(hint) is Annotated:
-        hint = get_args(hint)[0]
-    return "Any" if hint is inspect.Parameter.empty else inspect.formatannotation(hint)
+    return "Any" if hint is inspect.Parameter.empty else inspect.formatannotation(bare(hint))
+
+
+def bare(hint: Any) -> Any:
+    """A type without what pydantic notes about it, however deep that stands."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return bare(inner[0])
+    if origin in (Union, types.UnionType):
+        return functools.reduce(operator.or_, map(bare, inner))
+    return origin[tuple(map(bare, inner))] if origin in (list, tuple, dict) else hint
 
 
 def plain(value: Any) -> str:

@@ -34,6 +34,7 @@ from meterhub.files import read_limited
 from meterhub.hub import Hub
 from meterhub.identity import Identity
 from meterhub.interface_requests import InterfaceRequests
+from meterhub.language import Languages
 from meterhub.licensing.features import Features
 from meterhub.licensing.licences import Licences
 from meterhub.licensing.shelf import Shelf
@@ -41,11 +42,15 @@ from meterhub.licensing.vendor_keys import VendorKeys
 from meterhub.nodes.access import AccessNodes
 from meterhub.nodes.commands import CommandNodes
 from meterhub.nodes.configuration import ConfigurationNodes
+from meterhub.nodes.descriptions import DescriptionNodes
 from meterhub.nodes.events import EventNodes
 from meterhub.nodes.licensing import LicensingNodes
 from meterhub.nodes.plugins import PluginNodes
 from meterhub.nodes.services import ServiceNodes
 from meterhub.nodes.status import StatusNodes
+from meterhub.nodes.synthesizers import SynthesizerNodes
+from meterhub.nodes.uploads import UploadNodes
+from meterhub.nodes.watching import WatchingNodes
 from meterhub.operation import Operation
 from meterhub.plugins import Catalogue
 from meterhub.ports import tell
@@ -58,7 +63,9 @@ from meterhub.starts import Starts
 from meterhub.stopped import locked
 from meterhub.store import Store
 from meterhub.supervision_reports import SupervisionReports
+from meterhub.synthesizers.management import Management
 from meterhub.trust import LocalSignatures, TrustStore
+from meterhub.uploads import Uploads
 from meterhub.workers import Supervised, Workers, WorkerSpec
 
 SERIAL_FILE = Path("/etc/meterhub/serial")
@@ -134,12 +141,17 @@ class Instance:
             self.events,
         )
         self.features.on_change(lambda _: self._plugins_changed_soon())
+        self.uploads = Uploads(self.home / "uploads")
+        self.synthesizers = Management(
+            self.catalogue, self.configuration, self.operation, self.services, self.events, self.plugins_changed
+        )
 
     def _build_tree(self) -> None:
         """The paths."""
         self.tree = Tree(self.access, self.events)
         self.control = ControlSocket(self.home, self.tree, self.access, self.events)
-        self.services.interface = InterfaceRequests(self.access, self.tree)
+        self.languages = Languages(self.catalogue.translations)
+        self.services.interface = InterfaceRequests(self.access, self.tree, self.languages, self.catalogue)
         status = StatusNodes(self.identity, self.hub, self.services, self.operation, self)
         configuration = ConfigurationNodes(self.access, self.configuration, self.secrets)
         licensing = LicensingNodes(self.identity, self.licences, self.features, self.secrets)
@@ -150,7 +162,17 @@ class Instance:
             AccessNodes(self.access),
             CommandNodes(self.ledger, self.substitutions),
             EventNodes(self.events),
+            WatchingNodes(self.services),
             PluginNodes(self.catalogue, self.plugins_changed),
+            DescriptionNodes(
+                self.tree,
+                self.catalogue,
+                self.languages,
+                lambda: self.configuration.active.services,
+                self.features.active,
+            ),
+            UploadNodes(self.uploads),
+            SynthesizerNodes(self.synthesizers, self.uploads, self.services, self.operation),
         ):
             self.tree.add(*room.nodes())
         self._service_nodes = ServiceNodes(self.tree, self.access.matrix, self.catalogue, status, configuration)
@@ -195,6 +217,7 @@ class Instance:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.control.stop()
+        await self.synthesizers.close()
         await self.configuration.stop()
         await self.workers.stop()
         await tell(self.events, core_events.STOPPED, source="core")
@@ -215,6 +238,7 @@ class Instance:
         self._spawn(self.configuration.plugins_changed(), "plugins changed")
 
     def _declare_features(self) -> None:
+        self.languages.forget()
         for plugin in self.catalogue.installed.values():
             if plugin.good and plugin.description is not None:
                 self.features.declare(plugin.name, plugin.description.features)
@@ -238,6 +262,7 @@ class Instance:
     def _background(self) -> None:
         self._spawn(self._each(1.0, self._sweep), "sweep")
         self._spawn(self._each(5.0, self.access.tidy), "tidy")
+        self._spawn(self._each(60.0, self.uploads.sweep), "sweep uploads")
         self._spawn(self._each(2.0, self._look_for_devices), "serial devices")
         self._spawn(self.pruner.run(), "prune events")
         self._spawn(self.features.watch(), "watch licences")

@@ -3,9 +3,9 @@
 The members have the names that they have in the home. ``manifest.json`` names every one of them with its size and
 SHA-256, so a backup that was cut off (no manifest), damaged or added to is found out before anything of it counts.
 
-Not in it are logs, descriptions (made again at the next start) and, unless asked for, ``secrets.key``: without that
-key the values in ``secrets.json`` are closed to whoever finds the backup. The signing keys of the event log and of this
-machine are in it, so it is a private file all the same (mode 0600).
+Not in it are logs, uploads, descriptions (made again at the next start) and, unless asked for, ``secrets.key``: without
+that key the values in ``secrets.json`` are closed to whoever finds the backup. The signing keys of the event log and of
+this machine are in it, so it is a private file all the same (mode 0600).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FILES = (
     "secrets.json",
     RESTORED,
 )
-TREES = ("configuration", "licences", "local", DATA)
+TREES = ("configuration", "licences", "local", "synthesizers", DATA)
 
 
 class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

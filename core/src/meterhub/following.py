@@ -21,6 +21,11 @@ class Channel(Protocol):
     """Where a subscription delivers to: one connection to a worker or a command line."""
 
     @property
+    def label(self) -> str:
+        """Whom it leads to, for people."""
+        ...
+
+    @property
     def congested(self) -> bool:
         """True while the other side does not read fast enough."""
         ...
@@ -50,6 +55,8 @@ class LatestSubscription:
             batch = list(self.dirty.items())
             self.dirty.clear()
             self.hub.delivered += len(batch)
+            if self.hub.traced:
+                self.hub.tell_traced("delivered", f"to {self.channel.label}, newest value", batch)
             self.channel.updates(self.number, 0, 0, batch)
 
 
@@ -119,6 +126,8 @@ class Queue:
             batch = list(itertools.islice(self.items, offset, offset + end - start))
             self.sent = end - 1
             self.hub.delivered += len(batch)
+            if self.hub.traced:
+                self.hub.tell_traced("delivered", f"to {self.name}, every value", batch)
             channel.updates(self.number, self.sent, missed, batch)
 
     def acknowledge(self, sequence: int) -> None:

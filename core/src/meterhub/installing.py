@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import platform
 import shutil
 import subprocess
 import sys
@@ -11,11 +12,15 @@ from pathlib import Path
 
 from meterhub_sdk import Refused
 from meterhub_sdk.layout import normalise
-from packaging.requirements import Requirement
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.specifiers import InvalidSpecifier, SpecifierSet
+from packaging.tags import sys_tags
+from packaging.utils import parse_wheel_filename
 
 from meterhub.trust import Candidate, TrustStore, Verified, discover, verify_installed, verify_wheel
 
 _WHEEL_LIMIT = 128 << 20
+_PYTHON = f"Python {platform.python_version()}"
 
 
 def examine(wheel: Path, trust: TrustStore) -> Verified:
@@ -27,18 +32,26 @@ def examine(wheel: Path, trust: TrustStore) -> Verified:
     return verify_wheel(wheel, trust)
 
 
+def admit(wheel: Path, trust: TrustStore) -> Verified:
+    """:func:`examine`, and ``Refused`` when it is not for this Python, or something that it needs is missing here."""
+    verified = examine(wheel, trust)
+    if other := _other_python(wheel.name, verified):
+        raise Refused(f"{verified.manifest.name} {verified.manifest.version} is for {other}, and this is {_PYTHON}")
+    if missing := _missing(verified):
+        raise Refused(
+            f"{verified.manifest.name} needs {', '.join(missing)}; install them first: "
+            f"{sys.executable} -m pip install {' '.join(repr(requirement) for requirement in missing)}"
+        )
+    return verified
+
+
 def install(wheel: Path, trust: TrustStore) -> Verified:
     """Verify a private copy of the wheel, install exactly that copy, and verify what was installed."""
     with tempfile.TemporaryDirectory(prefix="meterhub-install-") as private:
         copy = Path(private) / wheel.name
         if wheel.is_file():
             shutil.copyfile(wheel, copy)
-        verified = examine(copy, trust)
-        if missing := _missing(verified):
-            raise Refused(
-                f"{verified.manifest.name} needs {', '.join(missing)}; install them first: "
-                f"{sys.executable} -m pip install {' '.join(repr(requirement) for requirement in missing)}"
-            )
+        verified = admit(copy, trust)
         _pip("install", "--no-index", "--no-deps", "--force-reinstall", str(copy))
     return verify_installed(find(verified.manifest.name), trust)
 
@@ -72,14 +85,29 @@ def find(name: str) -> Candidate:
     raise Refused(f"no plugin {name!r} is installed; see meterhub plugin list")
 
 
+def _other_python(filename: str, verified: Verified) -> str:
+    """Which Python the wheel is for, when that is not this one."""
+    *_, tags = parse_wheel_filename(filename)
+    if tags.isdisjoint(sys_tags()):
+        return f"Python {', '.join(sorted({tag.interpreter for tag in tags}))}"
+    for said in _headers(verified, "Requires-Python"):
+        try:
+            wanted = SpecifierSet(said)
+        except InvalidSpecifier:
+            return f"Python {said[:40]!r}, which is no version"
+        if not wanted.contains(_PYTHON.removeprefix("Python "), prereleases=True):
+            return f"Python {said}"
+    return ""
+
+
 def _missing(verified: Verified) -> list[str]:
     """The requirements of the wheel that are not fulfilled here."""
-    text = verified.content[f"{verified.manifest.dist_info}/METADATA"].decode("utf-8", "replace")
     missing: list[str] = []
-    for line in text.split("\n\n", 1)[0].splitlines():
-        if not line.startswith("Requires-Dist:"):
-            continue
-        requirement = Requirement(line.partition(":")[2].strip())
+    for line in _headers(verified, "Requires-Dist"):
+        try:
+            requirement = Requirement(line)
+        except InvalidRequirement as error:
+            raise Refused(f"{verified.manifest.name} names a requirement that cannot be read: {error}") from error
         if requirement.marker is not None and not requirement.marker.evaluate({"extra": ""}):
             continue
         try:
@@ -90,6 +118,13 @@ def _missing(verified: Verified) -> list[str]:
         if not requirement.specifier.contains(version, prereleases=True):
             missing.append(f"{requirement.name}{requirement.specifier}")
     return missing
+
+
+def _headers(verified: Verified, name: str) -> list[str]:
+    """The values of one header of the METADATA."""
+    text = verified.content[f"{verified.manifest.dist_info}/METADATA"].decode("utf-8", "replace")
+    lines = text.split("\n\n", 1)[0].splitlines()
+    return [line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:")]
 
 
 def _pip(*arguments: str) -> None:

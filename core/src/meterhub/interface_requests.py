@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
 import msgspec
-from meterhub_sdk import Refused
+from meterhub_sdk import Fault, Invalid, MeterhubError, Refused
 
 from meterhub.access.gate import Access
+from meterhub.access.passes import LIFETIME
+from meterhub.access.roles import format_roles
+from meterhub.language import Languages, Translator
+from meterhub.plugins import Catalogue
 from meterhub.resources import Tree
 
+T = TypeVar("T")
+
 _TEXT = 20_000
+_SENTENCES = frozenset({"because", "detail", "help", "message", "problem", "reason", "text", "title"})
+"""Names of answers' fields that hold sentences of the core or of a plugin."""
 
 
 class InterfaceRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -22,6 +32,7 @@ class InterfaceRequest(msgspec.Struct, frozen=True, kw_only=True):
     credential: str | None = None
     source: str = ""
     background: bool = False
+    language: str = "en"
 
 
 class _Login(msgspec.Struct, frozen=True, kw_only=True):
@@ -29,12 +40,35 @@ class _Login(msgspec.Struct, frozen=True, kw_only=True):
     password: str
 
 
-class InterfaceRequests:
-    """``post /session/login`` and ``/session/logout``, ``get /session``, and every path of the tree."""
+class _Client(msgspec.Struct, frozen=True, kw_only=True):
+    client: str
+    secret: str
+    scope: str = ""
 
-    def __init__(self, access: Access, tree: Tree) -> None:
+
+class _Asset(msgspec.Struct, frozen=True, kw_only=True):
+    distribution: str
+    file: str
+
+
+class InterfaceRequests:
+    """``post /session/login``, ``/session/logout`` and ``/session/pass``, ``get /session``, and every path of the tree.
+
+    Without a credential come logins, passes, and ``get /assets`` and ``/asset``: the signed files of the pages that
+    plugins bring.
+    """
+
+    def __init__(self, access: Access, tree: Tree, languages: Languages, catalogue: Catalogue) -> None:
         self._access = access
         self._tree = tree
+        self._languages = languages
+        self._catalogue = catalogue
+        self._open: dict[tuple[str, str], Callable[[InterfaceRequest], Awaitable[Any]]] = {
+            ("post", "/session/login"): self._login,
+            ("post", "/session/pass"): self._pass,
+            ("get", "/assets"): self._assets,
+            ("get", "/asset"): self._asset,
+        }
 
     async def __call__(self, body: dict[str, Any]) -> Any:
         """The answer to one request; ``Refused`` with a sentence for its user."""
@@ -42,8 +76,19 @@ class InterfaceRequests:
             request = msgspec.convert(body, InterfaceRequest)
         except msgspec.ValidationError as error:
             raise Refused(f"the request is malformed: {error}") from error
-        if (request.verb, request.path) == ("post", "/session/login"):
-            return await self._login(request)
+        words = self._languages.translator(request.language)
+        try:
+            answer = await self._answer(request)
+        except Invalid as error:
+            raise Invalid([Fault(fault.path, words.text(fault.message)) for fault in error.faults]) from error
+        except MeterhubError as error:
+            error.args = (words.text(str(error)),)
+            raise
+        return answer if request.language == "en" else _translated(answer, words)
+
+    async def _answer(self, request: InterfaceRequest) -> Any:
+        if (open := self._open.get((request.verb, request.path))) is not None:
+            return await open(request)
         principal = self._access.resolve(request.credential, request.source, touch=not request.background)
         if (request.verb, request.path) == ("post", "/session/logout"):
             await self._access.logout(request.credential or "")
@@ -53,11 +98,41 @@ class InterfaceRequests:
         return await self._tree.request(principal, request.verb, request.path, request.body)
 
     async def _login(self, request: InterfaceRequest) -> Any:
-        try:
-            login = msgspec.convert(request.body, _Login)
-        except msgspec.ValidationError as error:
-            raise Refused("a login has a user and a password") from error
+        login = _converted(request.body, _Login, "a login has a user and a password")
         if max(len(login.user), len(login.password)) > _TEXT:
             raise Refused("the user name or the password is too long")
         token, principal = await self._access.login(login.user, login.password, request.source)
         return {"session": token, "user": principal.name, "roles": sorted(principal.roles)}
+
+    async def _pass(self, request: InterfaceRequest) -> Any:
+        """An access token for an API token and its secret; guesses count as failed logins of that client."""
+        client = _converted(request.body, _Client, "a request for a pass has a client, its secret and a scope")
+        secret, made = await self._access.pass_for(client.client, client.secret, client.scope, request.source)
+        return {"pass": secret, "seconds": LIFETIME, "scope": format_roles(made.roles)}
+
+    async def _assets(self, _: InterfaceRequest) -> Any:
+        pages = [{"distribution": name, "place": place, "file": file} for name, place, file in self._catalogue.pages()]
+        return {"pages": pages, "files": list(self._catalogue.assets())}
+
+    async def _asset(self, request: InterfaceRequest) -> Any:
+        asked = _converted(request.body, _Asset, "a request for a file has a distribution and a file")
+        return await asyncio.to_thread(self._catalogue.asset, asked.distribution, asked.file)
+
+
+def _converted(body: Any, kind: type[T], otherwise: str) -> T:
+    try:
+        return msgspec.convert(body, kind)
+    except msgspec.ValidationError as error:
+        raise Refused(otherwise) from error
+
+
+def _translated(answer: Any, words: Translator) -> Any:
+    """The answer with its sentences in another language."""
+    if isinstance(answer, list):
+        return [_translated(item, words) for item in answer]
+    if not isinstance(answer, dict):
+        return answer
+    return {
+        key: words.text(value) if key in _SENTENCES and isinstance(value, str) else _translated(value, words)
+        for key, value in answer.items()
+    }

@@ -8,7 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from meterhub_sdk.checking import Checked, Fault, validate
+from meterhub_sdk.checking import Checked, validate
+from meterhub_sdk.errors import Fault
 from meterhub_sdk.point import PatternSet
 
 from meterhub.config.document import Claims, Revision
@@ -262,6 +263,7 @@ class Operation:
             read=PatternSet(c.partition(":")[2] for c in asked if c.startswith("points.read:")),
             write=PatternSet(c.partition(":")[2] for c in asked if c.startswith("points.write:")),
             interface="interface" in asked,
+            clock="clock" in asked,
         )
 
     def _directory(self, distribution: str) -> Path:

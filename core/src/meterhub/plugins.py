@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import msgspec
-from meterhub_sdk import EventType, Log, MeterhubError, Severity
+from meterhub_sdk import EventType, Log, MeterhubError, Refused, Severity
 from meterhub_sdk.description import Description, ServiceDescription
-from meterhub_sdk.manifest import Manifest
+from meterhub_sdk.manifest import Manifest, digest
 from meterhub_sdk.point import PatternSet
 from meterhub_sdk.tools.reserved import CORE
 
@@ -19,13 +19,18 @@ from meterhub.core_events import PLUGIN_ADDED, PLUGIN_GONE, PLUGIN_REFUSED
 from meterhub.files import replace_atomically
 from meterhub.offers import fault_of
 from meterhub.ports import EventRecorder, tell
+from meterhub.synthesizers.shelf import Shelf, newest
 from meterhub.trust import Candidate, LocalSignatures, TrustError, TrustStore, Verified, discover, verify_installed
+from meterhub.trust.tree import read_file
 from meterhub.worker.launch import LaunchDistribution
 
 FIRST_PARTY = "meterhub-"
 _DESCRIBED_AT_ONCE = 2
 
 Describe = Callable[["Installed"], Awaitable[bytes]]
+
+
+_ASSET_LIMIT = 768 * 1024
 
 
 class Installed(msgspec.Struct, kw_only=True):
@@ -55,7 +60,10 @@ class Installed(msgspec.Struct, kw_only=True):
 
 
 class Catalogue:
-    """All plugins of the installation; :meth:`scan` looks again."""
+    """All plugins of the installation; :meth:`scan` looks again.
+
+    ``environment`` are those of the Python environment, ``shelf`` those that were uploaded.
+    """
 
     def __init__(
         self,
@@ -69,6 +77,8 @@ class Catalogue:
         self.trust = trust
         self.local = local
         self.installed: dict[str, Installed] = {}
+        self.environment: dict[str, Candidate] = {}
+        self.shelf = Shelf(home)
         self._cache = home / "descriptions"
         self._cache.mkdir(mode=0o700, exist_ok=True)
         self._events = events
@@ -78,7 +88,9 @@ class Catalogue:
 
     async def scan(self) -> None:
         """Find, verify and describe what is installed now; each change is an event."""
-        found = {candidate.name: self._looked_at(candidate) for candidate in discover()}
+        self.environment = {candidate.name: candidate for candidate in discover()}
+        candidates = newest(self.environment.values(), self.shelf.candidates())
+        found = {candidate.name: self._looked_at(candidate) for candidate in candidates}
         gate = asyncio.Semaphore(_DESCRIBED_AT_ONCE)
         await asyncio.gather(*(self._described(plugin, gate) for plugin in found.values()))
         self._refuse_misdeclared(found)
@@ -87,6 +99,16 @@ class Catalogue:
             await self._tell(plugin, before.get(plugin.name))
         for gone in before.keys() - found.keys():
             await tell(self._events, PLUGIN_GONE, source="plugins", plugin=gone)
+
+    async def examine(self, candidate: Candidate) -> Installed:
+        """What :meth:`scan` would make of a plugin that is not installed yet; nothing is changed or told."""
+        plugin = self._looked_at(candidate)
+        await self._described(plugin, asyncio.Semaphore())
+        if plugin.description is not None and not plugin.problem:
+            owners = dict.fromkeys(CORE, "the core")
+            owners |= {offered.name: other.name for other, offered in self.offers() if other.name != plugin.name}
+            plugin.problem = fault_of(plugin.description, owners)
+        return plugin
 
     def verify(self, name: str) -> Verified:
         """Verify an installed plugin again, as it is at this moment; ``TrustError`` when it may not run."""
@@ -118,6 +140,37 @@ class Catalogue:
         """The plugin that offers a service (instances by their ``name@label`` too)."""
         name = service.partition("@")[0]
         return next(((plugin, offered) for plugin, offered in self.offers() if offered.name == name), None)
+
+    def pages(self) -> Iterator[tuple[str, str, str]]:
+        """The pages of plugins that may run: distribution, place in the menu, file below the package's directory."""
+        for plugin in self.installed.values():
+            if plugin.good and plugin.description is not None:
+                for place, file in plugin.description.pages.items():
+                    yield plugin.name, place, file
+
+    def assets(self) -> Iterator[dict[str, str]]:
+        """The signed files that belong to pages: all below the directory of a page's own file."""
+        for name, plugin in self.installed.items():
+            directories = {str(PurePosixPath(file).parent) + "/" for owner, _, file in self.pages() if owner == name}
+            for file, signed in plugin.manifest.files.items() if plugin.manifest and directories else ():
+                if file.startswith(tuple(directories)):
+                    yield {"distribution": name, "file": file, "digest": signed}
+
+    def asset(self, distribution: str, file: str) -> bytes:
+        """A file of a page as it was signed; ``Refused`` when there is none or it was changed since."""
+        known = next((a for a in self.assets() if (a["distribution"], a["file"]) == (distribution, file)), None)
+        if known is None:
+            raise Refused(f"no page of {distribution[:80]} has the file {file[:80]}")
+        path = self.installed[distribution].candidate.root / file
+        data = read_file(path.parent, path.name, _ASSET_LIMIT)
+        if digest(data) != known["digest"]:
+            raise Refused(f"the file {file[:80]} is not the one that was signed with {distribution[:80]}")
+        return data
+
+    def translations(self) -> dict[str, dict[str, dict[str, str]]]:
+        """The translations of plugins that may run, by distribution and language."""
+        plugins = self.installed.values()
+        return {p.name: p.description.translations for p in plugins if p.good and p.description is not None}
 
     def version(self, distribution: str) -> str:
         """The version of an installed plugin."""

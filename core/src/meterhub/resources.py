@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable
 from typing import Any, Literal
 
 import msgspec
-from meterhub_sdk import Config, MeterhubError, Refused
-from meterhub_sdk.checking import Fault, validate
+from meterhub_sdk import Config, Fault, Invalid, MeterhubError, NotFound, Refused
+from meterhub_sdk.checking import validate
 
 from meterhub.access.gate import Access
 from meterhub.access.principal import Principal
@@ -22,12 +22,19 @@ from meterhub.ports import EventRecorder
 Verb = Literal["get", "put", "delete", "post"]
 Action = Callable[[Principal, Any], Awaitable[Any]]
 _RIGHTS = {"get": "read", "put": "write", "delete": "write"}
-_QUIET = ("/command/event-log/", "/command/configuration/check", "/command/configuration/diff", "/command/upload/", "/data/")
-_TOLD_BY_ITS_ROOM = ("/command/points/write", "/command/points/substitute", "/command/licences/install", "/command/synthesizer/upload")
-
-
-class NotFound(Refused):
-    """There is no such path."""
+_QUIET = (
+    "/command/event-log/",
+    "/command/configuration/check",
+    "/command/configuration/diff",
+    "/command/upload/",
+    "/data/",
+)
+_TOLD_BY_ITS_ROOM = (
+    "/command/points/write",
+    "/command/points/substitute",
+    "/command/licences/install",
+    "/command/synthesizer/upload",
+)
 
 
 class Node(msgspec.Struct, frozen=True):
@@ -110,7 +117,7 @@ class Tree:
             raise Refused(f"{node.path} takes an object of named arguments, not {type(body).__name__}")
         checked, faults = validate(node.arguments, body or {})
         if checked is None:
-            raise Refused("; ".join(fault.message for fault in faults))
+            raise Invalid(faults)
         return checked
 
 

@@ -33,6 +33,7 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
     read: PatternSet
     write: PatternSet
     interface: bool = False
+    clock: bool = False
 
 
 class Order(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,6 +84,7 @@ class Services:
         self.states: dict[str, ServiceState] = {}
         self.sessions: dict[str, WorkerSession] = {}
         self.clock_validity = Clock.UNKNOWN
+        self._clock_keeper: str | None = None
         self.protests = 0
         self.grants_of: Callable[[str], Grants] = lambda _: Grants(read=PatternSet(()), write=PatternSet(()))
         self.event_of: Callable[[str, str], EventType | None] = lambda _d, _n: None
@@ -180,6 +182,8 @@ class Services:
         """A worker is gone: the points of its services turn stale at once."""
         if self.sessions.get(session.spec.name) is session:
             del self.sessions[session.spec.name]
+        if self._clock_keeper == session.spec.name:
+            self.vouched(None, Clock.UNKNOWN)
         for state in self.states.values():
             if state.worker == session.spec.name:
                 self.hub.lost(state.name)
@@ -246,9 +250,12 @@ class Services:
             raise Refused("the instance is still starting")
         return await self.interface(body)
 
-    def clock(self) -> Clock:
-        """Whether the wall clock is known to be right."""
-        return self.clock_validity
+    def vouched(self, worker: str | None, validity: Clock) -> None:
+        """A worker says whether the wall clock is right; tell all of them."""
+        self._clock_keeper, self.clock_validity = worker, validity
+        for session in self.sessions.values():
+            if session.live:
+                session.tell_clock(validity)
 
     def worker_of(self, service: str) -> str | None:
         """The worker that a configured service runs in."""

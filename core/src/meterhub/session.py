@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-from meterhub_sdk import Borrowers, Outcome, Point, Refused
+from meterhub_sdk import Borrowers, Clock, Outcome, Point, Refused
 from meterhub_sdk.point import PatternSet, check_name
 
 from meterhub.claims import Claim
@@ -49,6 +49,7 @@ class WorkerSession:
             "lease": self._lease,
             "release": self._release,
             "borrowers": self._borrowers,
+            "vouch": self._vouch,
             "tree": self._tree,
             "state": self._state,
             "status": self._status,
@@ -75,7 +76,7 @@ class WorkerSession:
         """The worker is ready: start its services."""
         self.guards = PatternSet(ready["guards"])
         self.live = True
-        self.connection.notify("clock", int(self._services.clock()))
+        self.tell_clock(self._services.clock_validity)
         self._services.traces.welcome(self)
         await self._services.session_began(self)
 
@@ -88,6 +89,10 @@ class WorkerSession:
             self._services.claims.release(claim)
         self._claims.clear()
         self._services.session_ended(self)
+
+    def tell_clock(self, validity: Clock) -> None:
+        """Whether the wall clock is known to be right."""
+        self.connection.notify("clock", int(validity))
 
     async def start_service(self, name: str) -> None:
         """Give the order to start one service."""
@@ -235,6 +240,12 @@ class WorkerSession:
 
     async def _borrowers(self, body: dict[str, str]) -> dict[str, Borrowers]:
         return self._services.borrowers(self._own(body["service"]), body["kind"])
+
+    async def _vouch(self, body: dict[str, Any]) -> None:
+        service = self._own(body["service"])
+        if not self._services.grants(service).clock:
+            raise Refused(f"{service} does not keep time: its manifest does not ask for the capability 'clock'")
+        self._services.vouched(self.spec.name, Clock(body["validity"]))
 
     async def _tree(self, body: dict[str, Any]) -> Any:
         service = self._own(body.pop("service"))

@@ -15,7 +15,18 @@ from typing import Any
 
 import msgspec
 from meterhub_sdk import Reading
-from meterhub_sdk.errors import ConfigError, MeterhubError, NotDone, NotReady, Refused
+from meterhub_sdk.errors import (
+    ConfigError,
+    Fault,
+    Forbidden,
+    Invalid,
+    MeterhubError,
+    NotDone,
+    NotFound,
+    NotLoggedIn,
+    NotReady,
+    Refused,
+)
 
 from meterhub.frames import FRAME_LIMIT, FrameError, Frames, header
 
@@ -83,10 +94,14 @@ _decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
 
 _FAILURES: dict[str, type[Exception]] = {
     "refused": Refused,
+    "not-found": NotFound,
+    "not-logged-in": NotLoggedIn,
+    "forbidden": Forbidden,
     "not-done": NotDone,
     "not-ready": NotReady,
     "config": ConfigError,
 }
+_INVALID = "invalid"
 _HANDLED_AT_ONCE = 1000
 _UNREAD = 1 << 25  # bytes of answers and readings that wait for a side which goes on asking and reads nothing
 
@@ -278,8 +293,7 @@ class Connection(asyncio.Protocol):
         if reply.failure is None:
             future.set_result(reply.body)
         else:
-            kind = _FAILURES.get(reply.failure, MeterhubError)
-            future.set_exception(kind(str(unpack(reply.body))))
+            future.set_exception(_raised(reply.failure, reply.body))
 
     async def _handle(self, message: Request | Notice) -> None:
         handler = self.handlers.get(message.method)
@@ -288,6 +302,8 @@ class Connection(asyncio.Protocol):
             if handler is None:
                 raise Refused(f"{message.method!r} is not known here")
             answer = await handler(unpack(message.body))
+        except Invalid as error:
+            self._reply(number, _INVALID, error.faults)
         except MeterhubError as error:
             self._reply(number, _failure(error), str(error))
         except Exception as error:
@@ -326,6 +342,13 @@ class Connection(asyncio.Protocol):
                 future.set_exception(Disconnected(f"{self.label} ended; whether it did what was asked is unknown"))
         for task in self._tasks:
             task.cancel()
+
+
+def _raised(failure: str, body: msgspec.Raw) -> Exception:
+    """What the other side raised."""
+    if failure == _INVALID:
+        return Invalid(unpack(body, list[Fault]))
+    return _FAILURES.get(failure, MeterhubError)(str(unpack(body)))
 
 
 def _failure(error: MeterhubError) -> str:

@@ -19,15 +19,22 @@ from meterhub_sdk.config import (
     UdpPort,
     field,
 )
+from meterhub_sdk.conversion import Conversion, Peer
 from meterhub_sdk.errors import (
     ConfigError,
+    Fault,
+    Forbidden,
+    Invalid,
     MeterhubError,
     NotDone,
+    NotFound,
+    NotLoggedIn,
     NotReady,
     Refused,
     UnitMismatch,
 )
 from meterhub_sdk.event import EventType, Log, Severity
+from meterhub_sdk.frames import Frame, FrameChannel, FrameLink, Frames, place_of
 from meterhub_sdk.hooks import hookimpl
 from meterhub_sdk.hub import Batch, Borrowers, Events, Hub, Interface, Latest, Lease, Outcome, Points, Requester, Time
 from meterhub_sdk.point import Point, PointType
@@ -41,6 +48,7 @@ from meterhub_sdk.service import (
     Thing,
     command,
 )
+from meterhub_sdk.trace import Step, StepName, Trace
 from meterhub_sdk.writes import WriteGuard
 
 __version__ = "0.1.0"
@@ -51,20 +59,31 @@ __all__ = [
     "Clock",
     "Config",
     "ConfigError",
+    "Conversion",
     "Driver",
     "EventType",
     "Events",
+    "Fault",
     "Feature",
+    "Forbidden",
+    "Frame",
+    "FrameChannel",
+    "FrameLink",
+    "Frames",
     "Hub",
     "Interface",
+    "Invalid",
     "Label",
     "Latest",
     "Lease",
     "Log",
     "MeterhubError",
     "NotDone",
+    "NotFound",
+    "NotLoggedIn",
     "NotReady",
     "Outcome",
+    "Peer",
     "Point",
     "PointName",
     "PointType",
@@ -79,10 +98,13 @@ __all__ = [
     "SerialPort",
     "Service",
     "Severity",
+    "Step",
+    "StepName",
     "Synthesizer",
     "TcpPort",
     "Thing",
     "Time",
+    "Trace",
     "UdpPort",
     "UnitMismatch",
     "Value",
@@ -92,4 +114,5 @@ __all__ = [
     "hookimpl",
     "moment",
     "nanoseconds",
+    "place_of",
 ]

@@ -6,20 +6,13 @@ from typing import Any, cast
 
 import msgspec
 from meterhub_sdk.config import Config, references
-from meterhub_sdk.errors import MeterhubError
+from meterhub_sdk.errors import Fault, MeterhubError
 from meterhub_sdk.hub import Hub
 from meterhub_sdk.point import Point, check_name
 from meterhub_sdk.service import Service, Thing
 from pydantic import ValidationError
 
 Path = list[str | int]
-
-
-class Fault(msgspec.Struct, frozen=True):
-    """One error: where it was entered, and one sentence about it."""
-
-    path: Path
-    message: str
 
 
 class Need(msgspec.Struct, frozen=True):

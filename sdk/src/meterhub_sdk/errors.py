@@ -6,13 +6,21 @@
     ├── ConfigError      the settings cannot work: the service waits for the administrator
     ├── NotReady         the other side is absent: the core tries again with back-off
     ├── Refused          a write or command was turned down: the reason reaches the requester
-    │   └── NotDone      it was accepted, but whether it happened is unknown
+    │   ├── NotDone      it was accepted, but whether it happened is unknown
+    │   ├── Invalid      what was given is wrong; it says at which places
+    │   ├── NotFound     there is no such path
+    │   ├── NotLoggedIn  the request stands for nobody
+    │   └── Forbidden    whoever it stands for does not have the right
     └── UnitMismatch     readings of different units were combined
 
 Anything else that leaves a service's ``run`` restarts the service and is an event.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
 
 
 class MeterhubError(Exception):
@@ -39,6 +47,33 @@ class NotDone(Refused):
 
     Nothing is retried. Read the point again before writing once more.
     """
+
+
+class Fault(msgspec.Struct, frozen=True):
+    """One error: where it was entered, and one sentence about it."""
+
+    path: list[str | int]
+    message: str
+
+
+class Invalid(Refused):
+    """What was given is wrong at one place or more; ``faults`` are all of them."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(fault.message for fault in faults))
+        self.faults = list(faults)
+
+
+class NotFound(Refused):
+    """There is no such path in the tree."""
+
+
+class NotLoggedIn(Refused):
+    """A request carried no session or API token, or one that has ended."""
+
+
+class Forbidden(Refused):
+    """Whoever the request stands for does not have the right to it, or a login failed."""
 
 
 class UnitMismatch(MeterhubError, ValueError):

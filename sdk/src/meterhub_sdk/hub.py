@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import msgspec
 from meterhub_sdk.event import EventType
+from meterhub_sdk.frames import Frames
 from meterhub_sdk.point import Point
 from meterhub_sdk.reading import Clock, Reading, Value
+from meterhub_sdk.trace import Trace
 
 if TYPE_CHECKING:
     import sqlite_utils
@@ -151,6 +153,13 @@ class Time(Protocol):
         """Whether the clock is known to be right."""
         ...
 
+    async def vouch(self, validity: Clock) -> None:
+        """Say whether the clock is right, for the whole instance: what keeps time has the capability ``clock``.
+
+        It holds until it is said again; when its worker is lost, nobody knows any more.
+        """
+        ...
+
 
 class Interface(Protocol):
     """Requests to the tree of paths, for plugins with the capability ``interface``.
@@ -168,12 +177,15 @@ class Interface(Protocol):
         credential: str | None = None,
         source: str = "",
         background: bool = False,
+        language: str = "en",
     ) -> Any:
         """Do ``get``, ``put``, ``delete`` or ``post`` on a path such as ``/status/dlms-client``; answers its JSON.
 
         ``source`` is the peer's address (for login supervision and the audit log). ``background``
-        is for what a page asks by itself: it does not keep the session alive. ``Refused`` with a
-        sentence for the user when it may not be or cannot be.
+        is for what a page asks by itself: it does not keep the session alive. Texts and sentences
+        are in ``language``, as far as they were translated. ``Refused`` with a sentence for the user
+        when it cannot be: :class:`NotLoggedIn`, :class:`Forbidden`, :class:`NotFound` and
+        :class:`Invalid` tell those cases apart.
         """
         ...
 
@@ -229,6 +241,16 @@ class Hub(Protocol):
     @property
     def interface(self) -> Interface:
         """The tree of paths; using it without the capability ``interface`` raises ``Refused``."""
+        ...
+
+    @property
+    def frames(self) -> Frames:
+        """The frame recorder: a plugin that exchanges frames shows them there, always."""
+        ...
+
+    @property
+    def trace(self) -> Trace:
+        """The point trace: which points somebody follows now, step by step."""
         ...
 
     @property

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Generic, TypeVar, get_args, get_type_hints
 
 import msgspec
 from meterhub_sdk.config import Config
+from meterhub_sdk.conversion import Conversion
 from meterhub_sdk.errors import Refused
 from meterhub_sdk.hub import Hub, Requester
 from meterhub_sdk.point import Point
@@ -142,6 +143,10 @@ class Service(Generic[C]):
 
     def status(self) -> BaseModel | None:
         """How it is doing, for people; asked at most once a second."""
+        return None
+
+    def conversion(self) -> Conversion | None:
+        """The same of a protocol's client or server, for the page that shows all of them; ``None`` for others."""
         return None
 
     @classmethod

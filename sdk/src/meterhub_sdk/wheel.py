@@ -115,7 +115,7 @@ def _check_entries(entries: list[zipfile.ZipInfo]) -> None:
         raise ManifestError(f"the wheel has {len(entries):,} members; at most {FILES_LIMIT:,} will do")
     for entry in entries:
         name = entry.filename
-        check_path(f"{name}directory" if entry.is_dir() else name)
+        check_path(f"{name}directory" if name.endswith("/") else name)
         kind = stat.S_IFMT(entry.external_attr >> 16)
         if kind not in (0, stat.S_IFREG, stat.S_IFDIR) or entry.orig_filename != name:
             raise ManifestError(f"{name} is not a plain file; a plugin has no links and no devices")

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from meterhub_sdk import MeterhubError, Point
-from meterhub_sdk.checking import Checked, Fault, Need
+from meterhub_sdk import Fault, MeterhubError, Point
+from meterhub_sdk.checking import Checked, Need
 
 from meterhub.config.configuration import Configuration
 from meterhub.config.document import Revision

@@ -8,6 +8,7 @@ import importlib
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,12 @@ from typing import Any
 
 import psutil
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from meterhub_sdk.checking import check_section
+from meterhub_sdk.manifest import DESCRIPTION_FILE
+from meterhub_sdk.signing import public_jwk, sign_wheel
+from meterhub_sdk.tools.build import describe_wheel
+from meterhub_sdk.wheel import read_wheel
 
 from meterhub import workers
 from meterhub.access.passwords import Hasher
@@ -23,7 +29,7 @@ from meterhub.app import Instance
 from meterhub.config.document import Claims, Revision
 from meterhub.config.history import History
 from meterhub.events.query import EventQuery, read_page
-from meterhub.trust import LocalSignatures, TrustStore, discover
+from meterhub.trust import LocalSignatures, Publisher, TrustStore, discover
 
 PLUGINS = Path(__file__).parents[2] / "plugins_for_tests"
 
@@ -212,6 +218,88 @@ async def hand(bench: House) -> Hand:
 def hand_of() -> type[Hand]:
     """A hand for an instance that the test started by itself."""
     return Hand
+
+
+GAIN = '''
+"""A reading times a factor."""
+from meterhub_sdk import Config, Driver, Feature, Point, PointName, Synthesizer, WriteGuard, field, hookimpl
+
+class GainConfig(Config):
+    """What is multiplied."""
+    source: PointName = field(title="Source")
+    factor: float = field(2.0, title="Factor", le={limit})
+
+class Gain(Synthesizer[GainConfig]):
+    """A reading times a factor."""
+    name = "{service}"
+    feature = Feature("acme.gain", "Gain", built_in=True)
+    outputs = {{"energy": "Wh"}}
+    def inputs(self):
+        return [self.config.source]
+    def compute(self, now):
+        {compute}
+        return {{"energy": now[self.config.source] * self.config.factor * {times}}}
+
+{more}
+
+@hookimpl
+def meterhub_services():
+    return [Gain{offers}]
+'''
+
+
+@dataclass
+class Forge:
+    """Makes small signed wheels of ``acme-gain``, whole ones and wrong ones."""
+
+    directory: Path
+    key: Ed25519PrivateKey = field(default_factory=Ed25519PrivateKey.generate)
+    kid: str = "acme-2026"
+
+    def publisher(self) -> Publisher:
+        """Who signs them."""
+        return Publisher.from_jwk(public_jwk(self.key, self.kid, "ACME Metering"), ["acme-*"])
+
+    def wheel(
+        self,
+        version: str = "1.0.0",
+        *,
+        name: str = "gain",
+        capabilities: str = '"points.read:**"',
+        described: bool = True,
+        sign: bool = True,
+        tag: str = "py3-none-any",
+        files: dict[str, str] | None = None,
+        **source: Any,
+    ) -> Path:
+        """``source`` fills the places in the code above."""
+        places = {"service": "gain", "limit": 100, "compute": "pass", "times": 1, "more": "", "offers": "", **source}
+        package, info = f"acme_{name}", f"acme_{name}-{version}.dist-info"
+        members = {
+            f"{package}/__init__.py": GAIN.format(**places),
+            f"{package}/plugin.toml": f'sdk = ">=0.1,<1"\nfeatures = ["acme.gain"]\ncapabilities = [{capabilities}]\n',
+            f"{info}/METADATA": f"Metadata-Version: 2.4\nName: acme-{name}\nVersion: {version}\n",
+            f"{info}/WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
+            f"{info}/entry_points.txt": f"[meterhub.plugins]\n{name} = {package}\n",
+            f"{info}/RECORD": "",
+            **(files or {}),
+        }
+        path = self.directory / f"acme_{name}-{version}-{tag}.whl"
+        with zipfile.ZipFile(path, "w") as archive:
+            for member, text in members.items():
+                archive.writestr(member, text)
+        if sign and tag.endswith("-any"):
+            more = {DESCRIPTION_FILE: describe_wheel(read_wheel(path))} if described else None
+            sign_wheel(path, self.key, self.kid, 1_700_000_000, more)
+        return path
+
+
+@pytest.fixture
+def forge(tmp_path: Path) -> Forge:
+    """Makes signed wheels."""
+    directory = tmp_path / "forge"
+    directory.mkdir()
+    return Forge(directory)
 
 
 @pytest.fixture

@@ -12,12 +12,12 @@ from pathlib import Path
 import msgspec
 import pytest
 import pytest_asyncio
-from meterhub_sdk import MeterhubError, Refused
+from meterhub_sdk import Invalid, MeterhubError, NotFound, Refused
 
 from meterhub.access.errors import AccessRefused, NotLoggedIn
 from meterhub.access.passwords import Hasher
 from meterhub.app import Instance
-from meterhub.resources import Node, NotFound
+from meterhub.resources import Node
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -93,7 +93,7 @@ async def test_every_node_has_a_title_and_rights_of_its_own(shared) -> None:
 
 async def test_every_get_answers_plain_json(shared, hand) -> None:
     for node in shared.tree.nodes(hand.owner):
-        if node.verb == "get":
+        if node.verb == "get" and not (node.arguments and node.arguments.model_json_schema().get("required")):
             assert json.loads(msgspec.json.encode(await hand.get(node.path))) is not None, node.path
 
 
@@ -438,3 +438,51 @@ async def test_only_the_owner_and_root_are_admitted(shared) -> None:
     assert shared.control.admits(owner)
     assert shared.control.admits(0)
     assert not shared.control.admits(owner + 12_345)
+
+
+# -- descriptions -----------------------------------------------------------------------------
+
+
+async def test_descriptions_hold_what_the_caller_may_use_and_no_more(shared, user) -> None:
+    credential = await user("R1")
+    answer = await ask(shared, "get", "/data/descriptions", {}, credential)
+    paths = {row["path"]: row["verbs"] for row in answer["paths"]}
+    assert paths["/data/points"] == ["get"]
+    assert "/command/users/add" not in paths
+    assert answer["core_sections"] == []
+    with pytest.raises(NotFound, match="there is no path /command/users/add"):
+        await ask(shared, "get", "/data/description", {"path": "/command/users/add"}, credential)
+    point = await ask(shared, "get", "/data/description", {"path": "/data/points"}, credential)
+    assert point["arguments"]["properties"]["pattern"]["title"] == "Names"
+
+
+async def test_what_is_wrong_comes_in_the_language_of_whoever_asked(shared, user, monkeypatch) -> None:
+    credential = await user("R1")
+    texts = {
+        "limit: {given} was given; {limits}": "limit: podano {given}",
+        "Points": "Punkty",
+        "there is no path {path}": "nie ma {path}",
+    }
+    monkeypatch.setattr(shared.languages, "_offered", lambda: {"acme": {"pl": texts}})
+    shared.languages.forget()
+    with pytest.raises(Invalid, match="limit: podano '0'") as caught:
+        await ask(shared, "get", "/data/points", {"limit": 0}, credential, language="pl")
+    assert caught.value.faults[0].path == ["limit"]
+    with pytest.raises(NotFound, match="nie ma /data/nothing"):
+        await ask(shared, "get", "/data/nothing", {}, credential, language="pl")
+    assert shared.languages.translator("pl").text("Points") == "Punkty"
+    shared.languages.forget()
+
+
+async def test_an_api_token_is_changed_into_a_pass(shared, user, hand) -> None:
+    credential = await user("R4 R5")
+    made = await ask(shared, "post", "/command/tokens/create", {"label": "SCADA", "roles": "R4 R5"}, credential)
+    client = {"client": made["id"], "secret": made["token"], "scope": "R4"}
+    answer = await ask(shared, "post", "/session/pass", client)
+    assert answer["scope"] == "R4"
+    assert (await ask(shared, "get", "/session", None, answer["pass"]))["roles"] == ["R4"]
+    with pytest.raises(Refused, match="has a client, its secret"):
+        await ask(shared, "post", "/session/pass", {"client": 5})
+    with pytest.raises(Refused, match="no page of acme has the file"):
+        await ask(shared, "get", "/asset", {"distribution": "acme", "file": "../core.db"})
+    assert await ask(shared, "get", "/assets") == {"pages": [], "files": []}

@@ -51,6 +51,15 @@ def test_a_file_added_to_a_signed_wheel_is_refused(
         verify_wheel(wheel, workshop.trust)
 
 
+def test_a_member_without_a_name_is_refused(workshop: Any) -> None:
+    workshop.trusted()
+    wheel = workshop.signed()
+    add(wheel, "zz-evil")
+    wheel.write_bytes(wheel.read_bytes().replace(b"zz-evil", b"\0z-evil"))  # a name ends at its first zero octet
+    with pytest.raises(Invalid, match="too long or holds a character that has no place"):
+        verify_wheel(wheel, workshop.trust)
+
+
 @pytest.mark.filterwarnings("ignore:Duplicate name")
 def test_a_member_that_is_there_twice_is_refused(workshop: Any) -> None:
     workshop.trusted()

@@ -6,7 +6,18 @@ import asyncio
 from typing import Any
 
 import pytest
-from meterhub_sdk import ConfigError, MeterhubError, NotDone, NotReady, Refused
+from meterhub_sdk import (
+    ConfigError,
+    Fault,
+    Forbidden,
+    Invalid,
+    MeterhubError,
+    NotDone,
+    NotFound,
+    NotLoggedIn,
+    NotReady,
+    Refused,
+)
 
 from meterhub.frames import FRAME_LIMIT, FrameError
 from meterhub.wire import Disconnected
@@ -76,7 +87,7 @@ async def test_whoever_asks_and_never_reads_the_answers_is_cut_off(bare: Any, mo
         await connection.closed
 
 
-@pytest.mark.parametrize("kind", [Refused, NotDone, NotReady, ConfigError])
+@pytest.mark.parametrize("kind", [Refused, NotDone, NotReady, ConfigError, NotFound, NotLoggedIn, Forbidden])
 async def test_the_other_side_raises_what_was_raised(pair: Any, kind: type[Exception]) -> None:
     async def fail(_: Any) -> None:
         raise kind("the relay is blocked")
@@ -85,6 +96,18 @@ async def test_the_other_side_raises_what_was_raised(pair: Any, kind: type[Excep
     with pytest.raises(kind, match="the relay is blocked") as caught:
         await ours.request("fail")
     assert type(caught.value) is kind
+
+
+async def test_all_places_of_what_is_wrong_reach_the_other_side(pair: Any) -> None:
+    faults = [Fault(["rows", 3, "ioa"], "it is used twice"), Fault([], "k is too small")]
+
+    async def fail(_: Any) -> None:
+        raise Invalid(faults)
+
+    ours, _ = await pair(theirs={"fail": fail})
+    with pytest.raises(Invalid, match="it is used twice; k is too small") as caught:
+        await ours.request("fail")
+    assert caught.value.faults == faults
 
 
 async def test_a_disconnection_further_on_reaches_the_asker_as_unknown_outcome(pair: Any) -> None:

@@ -279,8 +279,24 @@ async def test_events_are_those_that_the_plugin_declared(meter, rig, offered) ->
 
 
 async def test_the_clock_of_the_core_is_the_clock_of_its_workers(rig) -> None:
-    rig.services.clock_validity = Clock.VALID
+    rig.services.vouched(None, Clock.VALID)
     rig.order("meter")
     await rig.apply()
     await rig.sessions["acme-meters"].connection.request("ping")
     assert rig.meter().hub.time.now() > 1_700_000_000_000_000_000
+
+
+async def test_only_a_keeper_of_time_vouches_for_the_clock_and_as_long_as_it_lives(rig) -> None:
+    rig.install("acme-time", clock=True)
+    rig.order("meter")
+    rig.order("meter@time", "acme-time")
+    await rig.apply()
+    time = rig.meter("meter@time").hub.time
+    with pytest.raises(Refused, match="does not keep time"):
+        await rig.meter().hub.time.vouch(Clock.VALID)
+    await time.vouch(Clock.VALID)
+    await rig.sessions["acme-meters"].connection.request("ping")
+    assert rig.meter().hub.time.validity() is Clock.VALID
+    await rig.kill("acme-time")
+    await rig.sessions["acme-meters"].connection.request("ping")
+    assert rig.meter().hub.time.validity() is Clock.UNKNOWN

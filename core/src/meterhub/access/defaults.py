@@ -24,12 +24,19 @@ READ: dict[str, str] = {
     "/status/clock": _ALL,
     "/data/points": _ALL,
     "/data/event-log": _ALL,
+    # What may be asked for at all; the answer holds only what the caller may use.
+    "/data/descriptions": _EVERY_ROLE,
+    "/data/description": _EVERY_ROLE,
     # Who switched what, and what does not read what its device says, concerns whoever works with the values.
     "/data/commands": _TECHNICAL_AND_OPERATIONS,
     "/data/substitutions": _TECHNICAL_AND_OPERATIONS,
     # The machinery behind them helps whoever looks for a fault, and is no business of a consumer.
     "/status/workers": _TECHNICAL_AND_OPERATIONS,
     "/status/hub": _TECHNICAL_AND_OPERATIONS,
+    "/status/protocol-conversion": _TECHNICAL_AND_OPERATIONS,
+    # What goes over the lines, and how a value comes about: for whoever looks for faults in the installation.
+    "/data/frames": "R3 R5",
+    "/data/point-trace": "R3 R5",
     "/status/plugins": "R2 R3 R4 R5 R6",
     "/status/synthesizers": "R2 R3 R4 R5 R6",
     "/status/uploads": _TECHNICAL,  # everybody sees his own
@@ -91,6 +98,9 @@ RUN: dict[str, str] = {
     "/command/points/substitute": "R3 R5",
     "/command/points/release": "R3 R5",
     "/command/services/restart": "R3 R5",
+    "/command/frame-recorder/export": "R3 R5",
+    "/command/point-trace/start": "R3 R5",
+    "/command/point-trace/stop": "R3 R5",
     "/command/plugins/rescan": "R3 R5",
     "/command/plugins/remove": "R5",
     # An upload alone does nothing; whoever may run the command that takes it decides.

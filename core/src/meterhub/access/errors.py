@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from meterhub_sdk import Refused
+from meterhub_sdk import Forbidden, Refused
+from meterhub_sdk import NotLoggedIn as LoginMissing
 
 SHOWN = 64
 
@@ -11,7 +12,11 @@ class AccessRefused(Refused):
     """A login, a change of users or rights, or a request without the right to it was turned down."""
 
 
-class NotLoggedIn(AccessRefused):
+class RightMissing(AccessRefused, Forbidden):
+    """Whoever asked does not have the right to it."""
+
+
+class NotLoggedIn(AccessRefused, LoginMissing):
     """The request carried no session or API token, or one that has ended."""
 
 

@@ -10,8 +10,10 @@ from meterhub.access.administration import Administration
 from meterhub.access.attempts import Attempts
 from meterhub.access.audit import Audit
 from meterhub.access.defaults import declare_core
-from meterhub.access.errors import AccessRefused, NotLoggedIn, clean, shown
+from meterhub.access.errors import AccessRefused, NotLoggedIn, RightMissing, clean, shown
 from meterhub.access.events import LOGIN, LOGIN_FAILED, LOGOUT, SESSION_ENDED, AccessReport
+from meterhub.access.passes import PREFIX as PASS
+from meterhub.access.passes import Pass, Passes
 from meterhub.access.passwords import Hasher
 from meterhub.access.principal import Principal
 from meterhub.access.rights import Matrix
@@ -54,6 +56,7 @@ class Access:
         self.matrix = Matrix(store)
         declare_core(self.matrix)
         self.tokens = Tokens(store, now)
+        self.passes = Passes(self.tokens, monotonic)
         self.sessions = Sessions(lambda: self.rules.current.idle, monotonic)
         self.sessions.on_end(self._report_end)
         self.supervision = Supervision(lambda: self.rules.current, monotonic)
@@ -99,12 +102,26 @@ class Access:
             raise NotLoggedIn("This needs a login")
         source = clean(source)
         session = self.sessions.find(credential, touch=touch)
-        if session is None and credential.startswith(PREFIX):
+        if session is None and credential.startswith((PREFIX, PASS)):
             return self._of_token(credential, source)
         user = self.users.get(session.user) if session else None
         if session is None or user is None or not user.active:
             raise NotLoggedIn("The session has ended: log in again")
         return Principal(user.name, user.roles, "session", source or session.source, session.id)
+
+    async def pass_for(self, client: str, secret: str, scope: str, source: str) -> tuple[str, Pass]:
+        """A short-lived access token for an API token; wrong secrets are supervised like wrong passwords."""
+        source = clean(source)
+        async with self._attempts.admitted(client, source):
+            try:
+                made = self.passes.issue(client, secret, scope)
+            except AccessRefused:
+                made = None
+        if made is None:
+            await self._attempts.failed(LOGIN_FAILED, client, source)
+            raise AccessRefused("The client and its secret do not belong together, or it may not have that scope")
+        self.supervision.succeeded(client, source)
+        return made
 
     async def logout(self, credential: str) -> None:
         """End the session; an API token is revoked instead, so it is refused here."""
@@ -121,7 +138,7 @@ class Access:
         """:class:`AccessRefused`, and a report of it, unless the principal has the right."""
         if not self.matrix.allows(principal.roles, path, verb):
             await self._audit.denied(principal, verb, path)
-            raise AccessRefused(f"{shown(principal.name)} does not have the right to {verb} {path}")
+            raise RightMissing(f"{shown(principal.name)} does not have the right to {verb} {path}")
 
     async def tidy(self) -> None:
         """End overdue sessions, and once a minute write down when tokens were last used."""
@@ -138,11 +155,13 @@ class Access:
             _log.warning("the last use of API tokens could not be saved: %s", error)
 
     def _of_token(self, secret: str, source: str) -> Principal:
-        token = self.tokens.find(secret)
+        found = self.passes.find(secret) if secret.startswith(PASS) else None
+        token = found[0] if found else self.tokens.find(secret)
         user = self.users.get(token.user) if token else None
         if token is None or user is None or not user.active:
             raise NotLoggedIn("The API token is unknown, expired or revoked, or its user is not active")
-        return Principal(user.name, token.roles & user.roles, "token", source, token.id)
+        roles = found[1] if found else token.roles
+        return Principal(user.name, roles & user.roles, "token", source, token.id)
 
     async def _report_end(self, session: Session, reason: EndReason) -> None:
         if reason is EndReason.LOGOUT:

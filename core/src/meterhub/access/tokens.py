@@ -86,6 +86,11 @@ class Tokens:
         self._used.add(key)
         return token
 
+    def current(self, id: str) -> Token | None:
+        """The token of that public id, unless it expired."""
+        found = next((token for token in self._tokens.values() if token.id == id), None)
+        return found if found is not None and found.expires > self._now() else None
+
     def all(self) -> list[Token]:
         """Every token, expired ones too."""
         return list(self._tokens.values())

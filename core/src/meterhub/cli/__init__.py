@@ -60,13 +60,23 @@ def default_home() -> Path:
 
 
 def _parser() -> argparse.ArgumentParser:
-    from meterhub.cli import administration, configuration, instance, licences, plugins, tree, upkeep
+    from meterhub.cli import (
+        administration,
+        configuration,
+        instance,
+        licences,
+        plugins,
+        synthesizers,
+        tree,
+        upkeep,
+        watching,
+    )
 
     parser = argparse.ArgumentParser(prog="meterhub", description=__doc__, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"meterhub {__version__}")
     parser.add_argument("--home", type=Path, default=default_home(), help="home of the instance (%(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON, for programs")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for room in (instance, tree, configuration, plugins, licences, administration, upkeep):
+    for room in (instance, tree, configuration, plugins, synthesizers, licences, administration, watching, upkeep):
         room.add_commands(commands)
     return parser

@@ -78,7 +78,10 @@ def _show_consent(verified: Verified) -> None:
 
 async def _remove(options: argparse.Namespace) -> int:
     from meterhub import installing
+    from meterhub.synthesizers.shelf import Shelf
 
+    if options.name in Shelf(options.home).names():
+        raise Refused(f"{options.name} was uploaded; remove it with: meterhub synthesizer remove {options.name}")
     await asyncio.to_thread(installing.remove, options.name)
     await _tell_instance(options.home)
     console.print(f"{options.name} is removed; its configuration and data stay")
@@ -97,12 +100,13 @@ async def _list(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace, names: list[str] | None = None) -> int:
+    from meterhub.synthesizers.shelf import Shelf, newest
     from meterhub.trust import TrustError, discover, verify_installed
 
     trust, signatures = _store(options.home)
     wanted = names if names is not None else options.names
     rows: list[dict[str, Any]] = []
-    for candidate in discover():
+    for candidate in newest(discover(), Shelf(options.home).candidates()):
         if wanted and candidate.name not in wanted:
             continue
         row = {"name": candidate.name, "version": candidate.version, "state": "good", "publisher": "", "problem": ""}

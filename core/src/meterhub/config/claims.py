@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from meterhub_sdk.checking import Fault, Need
+from meterhub_sdk.checking import Need
+from meterhub_sdk.errors import Fault
 from meterhub_sdk.point import compile_pattern, is_pattern
 
 from meterhub.config.document import Claims

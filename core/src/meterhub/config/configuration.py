@@ -9,8 +9,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import msgspec
-from meterhub_sdk import MeterhubError, Refused
-from meterhub_sdk.checking import Fault
+from meterhub_sdk import Fault, MeterhubError, Refused
 
 from meterhub.config.claims import cross_check
 from meterhub.config.document import Change, Exported, Revision, Sections, diff

@@ -6,8 +6,8 @@ import logging
 from typing import Any, Protocol
 
 import msgspec
-from meterhub_sdk import MeterhubError
-from meterhub_sdk.checking import Checked, Fault
+from meterhub_sdk import Fault, MeterhubError
+from meterhub_sdk.checking import Checked
 from meterhub_sdk.point import check_element, check_name
 
 from meterhub.config.document import Claims, Revision

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from meterhub.doctor.finding import Finding, bad, good, look
+from meterhub.synthesizers.shelf import Shelf, newest
 from meterhub.trust import (
     LocalSignatures,
     TrustError,
@@ -24,7 +25,7 @@ def check_plugins(home: Path, *, runs: bool) -> Iterator[Finding]:
     except TrustStoreError as error:
         yield bad("plugins", str(error), "restore a backup: meterhub restore FILE")
         return
-    candidates = discover()
+    candidates = newest(discover(), Shelf(home).candidates())
     verified = 0
     for candidate in sorted(candidates, key=lambda found: found.name):
         try:

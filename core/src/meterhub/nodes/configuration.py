@@ -6,8 +6,7 @@ import asyncio
 from typing import Any
 
 import msgspec
-from meterhub_sdk import Config, MeterhubError, Refused, field
-from meterhub_sdk.checking import Fault
+from meterhub_sdk import Config, Fault, MeterhubError, Refused, field
 
 from meterhub.access.gate import Access
 from meterhub.access.principal import Principal

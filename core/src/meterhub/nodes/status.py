@@ -146,7 +146,7 @@ class StatusNodes:
         }
 
     async def _clock(self, _: Principal, __: Any) -> Any:
-        return {"time": time.time_ns(), "validity": self._services.clock().name.lower()}
+        return {"time": time.time_ns(), "validity": self._services.clock_validity.name.lower()}
 
     async def _points(self, _: Principal, query: PointQuery) -> Any:
         try:

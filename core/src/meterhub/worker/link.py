@@ -16,6 +16,7 @@ from meterhub_sdk.point import VALUE_TYPES
 from meterhub_sdk.reading import TEXT_LENGTH
 
 from meterhub.wire import Acknowledge, Connection, Handler, Names, Notice, Reply, Request
+from meterhub.worker.watching import Watching
 
 _TYPES = {kind: (*types, type(None)) for kind, types in VALUE_TYPES.items()}
 
@@ -101,7 +102,10 @@ class Link:
     """The connection to the core, shared by all services of the worker."""
 
     def __init__(self, handlers: dict[str, Handler]) -> None:
-        self.connection = Connection({**handlers, "wanted": self.wanted}, "the core")
+        self.watching = Watching()
+        handlers = {**handlers, "wanted": self.wanted, **self.watching.handlers}
+        self.connection = Connection(handlers, "the core")
+        self.watching.use(self.connection)
         self.connection.decode = _decode
         self.connection.on_message = self._receive
         self.clock = Clock.UNKNOWN

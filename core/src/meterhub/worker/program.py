@@ -125,8 +125,7 @@ class Program:
             await asyncio.sleep(STATUS_PERIOD)
             for name, running in list(self._running.items()):
                 try:
-                    status = running.status()
-                    if status is not None:
-                        link.connection.notify("status", {"service": name, "status": status})
+                    for kind, content in running.news().items():
+                        link.connection.notify(kind, {"service": name, kind: content})
                 except Exception:
                     _log.exception("the status of %s", name)

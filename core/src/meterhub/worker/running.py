@@ -7,11 +7,12 @@ import contextlib
 import logging
 import traceback
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from meterhub_sdk import ConfigError, Driver, NotReady, Refused, Requester, Service, Value
+from meterhub_sdk import ConfigError, Conversion, Driver, NotReady, Refused, Requester, Service, Value
 from pydantic import ValidationError
 
 from meterhub.worker.link import Link, OwnPoints
@@ -51,7 +52,9 @@ class Running:
         self._link = link
         self._tell = tell
         self._service: Service[Any] | None = None
-        self._pushed: Any = None
+        self._pushed: dict[str, Any] = {}
+        self._error = ""
+        self._error_at: datetime | None = None
         self._task = asyncio.create_task(self._supervise(), name=f"service {order.service}")
 
     async def stop(self) -> None:
@@ -125,16 +128,25 @@ class Running:
         result = await (method(checked) if info.takes_arguments else method())
         return None if result is None else result.model_dump(mode="json")
 
-    def status(self) -> Any:
-        """The status as plain JSON if it changed since it was last asked for, else ``None``."""
+    def news(self) -> dict[str, Any]:
+        """Status and conversion status as plain JSON, those of them that changed since they were last asked for."""
         if self._service is None:
+            return {}
+        told = {"status": self._service.status(), "conversion": self._stamped(self._service.conversion())}
+        plain = {kind: model.model_dump(mode="json") for kind, model in told.items() if model is not None}
+        news = {kind: content for kind, content in plain.items() if self._pushed.get(kind) != content}
+        self._pushed.update(news)
+        return news
+
+    def _stamped(self, conversion: Conversion | None) -> Conversion | None:
+        """With the time at which its last error turned up, where the service does not tell it."""
+        if conversion is None:
             return None
-        status = self._service.status()
-        pushed = None if status is None else status.model_dump(mode="json")
-        if pushed == self._pushed:
-            return None
-        self._pushed = pushed
-        return pushed
+        if conversion.last_error != self._error:
+            self._error, self._error_at = conversion.last_error, datetime.now(UTC)
+        if conversion.last_error and conversion.last_error_at is None:
+            return conversion.model_copy(update={"last_error_at": self._error_at})
+        return conversion
 
 
 def _being_stopped() -> bool:

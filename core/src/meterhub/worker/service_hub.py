@@ -114,14 +114,18 @@ class ServiceEvents:
 class ServiceTime:
     """Wall clock; its validity comes from the core."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, service: str) -> None:
         self._link = link
+        self._service = service
 
     def now(self) -> int:
         return time.time_ns()
 
     def validity(self) -> Clock:
         return self._link.clock
+
+    async def vouch(self, validity: Clock) -> None:
+        await self._link.connection.request("vouch", {"service": self._service, "validity": int(validity)})
 
 
 class ServiceInterface:
@@ -140,9 +144,10 @@ class ServiceInterface:
         credential: str | None = None,
         source: str = "",
         background: bool = False,
+        language: str = "en",
     ) -> Any:
         message = {"verb": verb, "path": path, "body": body, "credential": credential, "source": source}
-        message["background"] = background
+        message |= {"background": background, "language": language}
         return await self._link.connection.request("tree", {"service": self._service, **message}, 310.0)
 
 
@@ -173,8 +178,10 @@ class ServiceHub:
         self.directory = directory
         self.points = ServicePoints(link, name, own)
         self.events = ServiceEvents(link, name)
-        self.time = ServiceTime(link)
+        self.time = ServiceTime(link, name)
         self.interface = ServiceInterface(link, name)
+        self.frames = link.watching.recorder.of(name)
+        self.trace = link.watching.trace()
 
     @cached_property
     def store(self) -> sqlite_utils.Database:

@@ -11,8 +11,9 @@
         assert fake_hub.published["energy"].value == 1
 """
 
+from meterhub_sdk.testing.certificates import Identity
 from meterhub_sdk.testing.clock import VirtualClock
 from meterhub_sdk.testing.fake_hub import FakeHub, FakeLease, RecordedCommand, RecordedEvent
 from meterhub_sdk.testing.ports import free_port
 
-__all__ = ["FakeHub", "FakeLease", "RecordedCommand", "RecordedEvent", "VirtualClock", "free_port"]
+__all__ = ["FakeHub", "FakeLease", "Identity", "RecordedCommand", "RecordedEvent", "VirtualClock", "free_port"]

@@ -15,11 +15,13 @@ from typing import Any, Literal
 import sqlite_utils
 from meterhub_sdk.errors import ConfigError, Refused
 from meterhub_sdk.event import EventType
+from meterhub_sdk.frames import Frames, Recorder
 from meterhub_sdk.hub import Batch, Borrowers, Latest, Outcome
 from meterhub_sdk.point import VALUE_TYPES, PatternSet, Point, is_pattern
 from meterhub_sdk.reading import Clock, Quality, Reading, Value
 from meterhub_sdk.service import Service
 from meterhub_sdk.store import open_store
+from meterhub_sdk.trace import Step, Trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,10 +76,11 @@ class FakeLease:
 class FakeHub:
     """Plays the core for one service.
 
-    ``give`` feeds points of others, ``published`` holds the newest reading of each own point,
-    ``history`` everything published in order, ``events`` what was recorded, ``writes`` what the
-    service wrote to others, ``commands`` what it put into the command ledger, ``secrets`` what
-    :meth:`secret` answers, ``things`` the definitions of what it can lease, ``leases`` what it holds, and ``borrowed`` who uses what it lends.
+    ``give`` feeds points of others, ``published`` holds the newest reading of each own point, ``history`` everything
+    published in order, ``events`` what was recorded, ``writes`` what the service wrote to others, ``commands`` what it
+    put into the command ledger, ``secrets`` what :meth:`secret` answers, ``things`` the definitions of what it can
+    lease, ``leases`` what it holds, ``borrowed`` who uses what it lends, ``recorder`` the frames that the service
+    showed, and ``steps`` what it told of the points in ``trace.points``.
     """
 
     def __init__(self, name: str = "under-test", directory: Path | None = None) -> None:
@@ -96,6 +99,9 @@ class FakeHub:
         self.things: dict[tuple[str, str], Mapping[str, Any]] = {}
         self.leases: dict[tuple[str, str], FakeLease] = {}
         self.borrowed: dict[tuple[str, str], Borrowers] = {}
+        self.recorder = Recorder()
+        self.steps: list[Step] = []
+        self.trace = Trace(self.steps.append)
         self.clock = Clock.VALID
         self.fixed_time: int | None = None
         self._service: Service[Any] | None = None
@@ -177,6 +183,10 @@ class FakeHub:
         return self
 
     @property
+    def frames(self) -> Frames:
+        return self.recorder.of(self._name)
+
+    @property
     def directory(self) -> Path:
         if self._directory is None:
             self._temporary = tempfile.TemporaryDirectory(prefix="meterhub-test-")
@@ -211,6 +221,9 @@ class FakeHub:
 
     def validity(self) -> Clock:
         return self.clock
+
+    async def vouch(self, validity: Clock) -> None:
+        self.clock = validity
 
     async def record(self, event: EventType, /, **parameters: str | int | float | bool | None) -> None:
         self.recorded.append(RecordedEvent(event, parameters))

@@ -1,0 +1,91 @@
+"""English texts and sentences in another language: known ones, ones with values, and unknown ones unharmed."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from meterhub.language import Languages, Translator, localised
+
+TEXTS = {
+    "Port": "Port szeregowy",
+    "yes": "tak",
+    "{point} is read-only": "{point} jest tylko do odczytu",
+    "{name}: {given} was given; {limits}": "{name}: podano {given}; {limits!t}",
+    "input should be at least {least}": "wartość co najmniej {least}",
+    "IOA {1} is used by {2} and by {3}": "{2} oraz {3} mają IOA {1}",
+    "{requester} set {point} to {value} ({reason})": "{requester} ustawił {point} na {value} ({reason})",
+}
+
+
+@pytest.mark.parametrize(
+    ("english", "polish"),
+    [
+        ("Port", "Port szeregowy"),
+        ("Ports", "Ports"),
+        ("relay/closed is read-only", "relay/closed jest tylko do odczytu"),
+        ("t1: '0' was given; input should be at least 1", "t1: podano '0'; wartość co najmniej 1"),
+        ("t1: '0' was given; whatever else", "t1: podano '0'; whatever else"),
+        ("IOA 7 is used by row 1 and by row 2", "row 1 oraz row 2 mają IOA 7"),
+        ("anna set a/b to 5 (test)", "anna ustawił a/b na 5 (test)"),
+        ("a (b) set (c) to (d) (e\nf)", "a (b) ustawił (c) na (d) (e\nf)"),
+        ("", ""),
+    ],
+)
+def test_what_is_known_is_translated(english, polish) -> None:
+    assert Translator(TEXTS).text(english) == polish
+
+
+def test_a_value_is_never_translated_by_chance() -> None:
+    assert Translator(TEXTS).text("yes is read-only") == "yes jest tylko do odczytu"
+
+
+@given(st.text(max_size=200))
+def test_any_text_comes_through(text) -> None:
+    translator = Translator({"{a}, {b}": "{b}, {a}", "x{a}": "y{a!t}"})
+    assert isinstance(translator.text(text), str)
+
+
+@given(st.text(alphabet="ab ", max_size=30), st.text(alphabet="cd ", max_size=30))
+def test_values_are_kept_letter_by_letter(first, second) -> None:
+    assert (
+        Translator({"from {1} to {2}!": "z {1} do {2}!"}).text(f"from {first} to {second}!")
+        == f"z {first} do {second}!"
+    )
+
+
+def test_a_sentence_that_leads_to_itself_ends() -> None:
+    assert Translator({"x{a}": "{a!t}x"}).text("x" * 50).count("x") == 50
+
+
+def test_a_schema_keeps_its_shape_and_its_values() -> None:
+    schema = {
+        "title": "Port",
+        "properties": {
+            "title": {"type": "string", "title": "Port", "default": "Port"},
+            "way": {"enum": ["yes", "no"], "description": "Port"},
+            "rows": {"type": "array", "items": {"$ref": "#/$defs/Row"}},
+        },
+        "$defs": {"Row": {"title": "Port", "anyOf": [{"const": "Port", "title": "Port"}, {"type": "null"}]}},
+    }
+    polish = localised(schema, Translator(TEXTS))
+    assert polish["title"] == "Port szeregowy"
+    assert polish["properties"]["title"] == {"type": "string", "title": "Port szeregowy", "default": "Port"}
+    assert polish["properties"]["way"]["enum"] == ["yes", "no"]
+    assert polish["properties"]["way"]["x-labels"] == {"yes": "tak", "no": "no"}
+    assert polish["$defs"]["Row"]["anyOf"][0] == {"const": "Port", "title": "Port szeregowy"}
+    assert localised({k: v for k, v in schema.items() if k != "enum"}, Translator({}))["title"] == "Port"
+
+
+def test_a_plugin_has_its_own_words_and_others_keep_theirs() -> None:
+    offered = {"acme": {"pl": {"Load": "Obciążenie", "Only here": "Tylko tu"}}, "other": {"pl": {"Load": "Ładunek"}}}
+    languages = Languages(lambda: offered)
+    assert languages.translator("pl", "acme").text("Load") == "Obciążenie"
+    assert languages.translator("pl", "other").text("Load") == "Ładunek"
+    assert languages.translator("pl").text("Only here") == "Tylko tu"
+    assert languages.translator("pl", "other").text("Only here") == "Only here"
+    assert languages.translator("xx").text("Load") == "Load"
+    offered["acme"]["pl"]["Only here"] = "Teraz"
+    languages.forget()
+    assert languages.translator("pl").text("Only here") == "Teraz"
