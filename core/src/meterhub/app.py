@@ -39,18 +39,10 @@ from meterhub.licensing.features import Features
 from meterhub.licensing.licences import Licences
 from meterhub.licensing.shelf import Shelf
 from meterhub.licensing.vendor_keys import VendorKeys
-from meterhub.nodes.access import AccessNodes
-from meterhub.nodes.commands import CommandNodes
 from meterhub.nodes.configuration import ConfigurationNodes
-from meterhub.nodes.descriptions import DescriptionNodes
-from meterhub.nodes.events import EventNodes
-from meterhub.nodes.licensing import LicensingNodes
-from meterhub.nodes.plugins import PluginNodes
+from meterhub.nodes.core_nodes import core_nodes
 from meterhub.nodes.services import ServiceNodes
 from meterhub.nodes.status import StatusNodes
-from meterhub.nodes.synthesizers import SynthesizerNodes
-from meterhub.nodes.uploads import UploadNodes
-from meterhub.nodes.watching import WatchingNodes
 from meterhub.operation import Operation
 from meterhub.plugins import Catalogue
 from meterhub.ports import tell
@@ -154,27 +146,7 @@ class Instance:
         self.services.interface = InterfaceRequests(self.access, self.tree, self.languages, self.catalogue)
         status = StatusNodes(self.identity, self.hub, self.services, self.operation, self)
         configuration = ConfigurationNodes(self.access, self.configuration, self.secrets)
-        licensing = LicensingNodes(self.identity, self.licences, self.features, self.secrets)
-        for room in (
-            status,
-            configuration,
-            licensing,
-            AccessNodes(self.access),
-            CommandNodes(self.ledger, self.substitutions),
-            EventNodes(self.events),
-            WatchingNodes(self.services),
-            PluginNodes(self.catalogue, self.plugins_changed),
-            DescriptionNodes(
-                self.tree,
-                self.catalogue,
-                self.languages,
-                lambda: self.configuration.active.services,
-                self.features.active,
-            ),
-            UploadNodes(self.uploads),
-            SynthesizerNodes(self.synthesizers, self.uploads, self.services, self.operation),
-        ):
-            self.tree.add(*room.nodes())
+        self.tree.add(*status.nodes(), *configuration.nodes(), *core_nodes(self))
         self._service_nodes = ServiceNodes(self.tree, self.access.matrix, self.catalogue, status, configuration)
         self.operation.on_services = self._service_nodes.follow
 
