@@ -25,6 +25,7 @@ from meterhub.config.document import read_exported
 from meterhub.config.editor import Editor
 from meterhub.config.history import History
 from meterhub.control import ControlSocket
+from meterhub.downloads import Downloads
 from meterhub.events.bounds import Pruner
 from meterhub.events.log import EventLog
 from meterhub.events.receivers import Receivers
@@ -133,6 +134,7 @@ class Instance:
             self.events,
         )
         self.features.on_change(lambda _: self._plugins_changed_soon())
+        self.downloads = Downloads(self.home / "downloads")
         self.uploads = Uploads(self.home / "uploads")
         self.synthesizers = Management(
             self.catalogue, self.configuration, self.operation, self.services, self.events, self.plugins_changed
@@ -189,6 +191,7 @@ class Instance:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self.control.stop()
+        await self.downloads.close()
         await self.synthesizers.close()
         await self.configuration.stop()
         await self.workers.stop()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import gc
+import io
 import json
 import os
+import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -486,3 +489,47 @@ async def test_an_api_token_is_changed_into_a_pass(shared, user, hand) -> None:
     with pytest.raises(Refused, match="no page of acme has the file"):
         await ask(shared, "get", "/asset", {"distribution": "acme", "file": "../core.db"})
     assert await ask(shared, "get", "/assets") == {"pages": [], "files": []}
+
+
+# -- downloads --------------------------------------------------------------------------------
+
+
+async def fetched(shared, made, credential, until) -> bytes:
+    async def state() -> str:
+        answer = await ask(shared, "get", "/status/downloads", None, credential)
+        return next(row["state"] for row in answer["downloads"] if row["id"] == made["id"])
+
+    async with asyncio.timeout(20):
+        while (known := await state()) == "preparing":
+            await asyncio.sleep(0.01)
+    assert known == "ready"
+    content, offset = b"", 0
+    while offset is not None:
+        piece = await ask(shared, "get", "/data/download", {"id": made["id"], "offset": offset}, credential)
+        content, offset = content + base64.b64decode(piece["content"]), piece["next"]
+    return content
+
+
+async def test_an_export_holds_what_its_owner_may_read(shared, user, until) -> None:
+    credential = await user("R4")
+    asked = {"path": "/data/event-log", "format": "jsonl", "arguments": {"limit": 3}}
+    made = await ask(shared, "post", "/command/download/export", asked, credential)
+    lines = (await fetched(shared, made, credential, until)).splitlines()
+    assert len(lines) > 3
+    for path in ("/status/users", "/command/download/cancel", "/data/nothing"):
+        with pytest.raises(Refused, match="cannot be exported"):
+            await ask(shared, "post", "/command/download/export", {"path": path}, credential)
+    await ask(shared, "post", "/command/download/cancel", {}, credential)
+    assert (await ask(shared, "get", "/status/downloads", None, credential))["downloads"] == []
+
+
+async def test_a_support_dump_has_no_secrets_and_only_what_its_owner_may_see(shared, user, until) -> None:
+    shared.secrets.set("line-password", "hunter2-hunter2")
+    for roles in ("R2 R3 R5", "R4"):
+        credential = await user(roles, name=f"user-{len(roles)}")
+        made = await ask(shared, "post", "/command/diagnostics/download", {}, credential)
+        archive = zipfile.ZipFile(io.BytesIO(await fetched(shared, made, credential, until)))
+        parts = {name: archive.read(name) for name in archive.namelist()}
+        assert not any(b"hunter2" in part for part in parts.values())
+        assert json.loads(parts["status/instance.json"])["state"] == "running"
+        assert ("refused" in json.loads(parts["configuration.json"])) == (roles == "R4")

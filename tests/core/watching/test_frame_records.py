@@ -2,39 +2,19 @@
 
 from __future__ import annotations
 
-import types
 from typing import Any
 
-import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meterhub_sdk import NotDone, Refused
-from meterhub_sdk.frames import Recorder
+from meterhub_sdk import Refused
 
-from meterhub.watching.frame_query import FrameQuery, select
+from meterhub.watching.frame_query import FrameQuery
 from meterhub.watching.frame_records import FrameRecords, Place
 
 
-class FakeSession:
-    """A worker with a recorder of its own, asked over an encoding as over the wire."""
-
-    def __init__(self, name: str) -> None:
-        self.spec = types.SimpleNamespace(name=name)
-        self.live = True
-        self.recorder = Recorder()
-        self.connection = self
-        self.fails = False
-
-    async def request(self, method: str, body: Any, timeout: float, kind: Any) -> Any:
-        if self.fails:
-            raise NotDone("it hangs")
-        query = msgspec.convert(msgspec.msgpack.decode(msgspec.msgpack.encode(body)), FrameQuery)
-        return msgspec.msgpack.decode(msgspec.msgpack.encode(select(self.recorder, query)), type=kind)
-
-
-def records(*sessions: FakeSession) -> FrameRecords:
-    return FrameRecords(lambda: sessions)  # type: ignore[arg-type, return-value]
+def records(*sessions: Any) -> FrameRecords:
+    return FrameRecords(lambda: sessions)
 
 
 async def everything(kept: FrameRecords, query: FrameQuery) -> list[bytes]:
@@ -56,8 +36,8 @@ async def everything(kept: FrameRecords, query: FrameQuery) -> list[bytes]:
     octets=st.integers(1, 40),
 )
 @settings(max_examples=80, deadline=None)
-async def test_pages_hold_every_frame_once_in_the_order_of_time(moments, frames, octets):
-    sessions = [FakeSession(name) for name in ("a-worker", "b-worker", "c")]
+async def test_pages_hold_every_frame_once_in_the_order_of_time(fake_worker, moments, frames, octets):
+    sessions = [fake_worker(name) for name in ("a-worker", "b-worker", "c")]
     channels = [[s.recorder.of("one").channel(f"{n}", link="tcp") for n in range(2)] for s in sessions]
     for number, (worker, channel, time) in enumerate(moments):
         channels[worker][channel].sent(b"%04d" % number, time=time)
@@ -80,8 +60,8 @@ async def test_pages_hold_every_frame_once_in_the_order_of_time(moments, frames,
         ({"since": 2, "until": 2}, [b"from a"]),
     ],
 )
-async def test_a_query_filters(wanted, found):
-    session = FakeSession("w")
+async def test_a_query_filters(fake_worker, wanted, found):
+    session = fake_worker("w")
     master = session.recorder.of("iec104-server").channel("master 10.0.0.5:51234", link="iec104")
     device = session.recorder.of("modbus-client").channel("meter", link="modbus-tcp")
     master.sent(b"to a", time=1)
@@ -90,8 +70,8 @@ async def test_a_query_filters(wanted, found):
     assert await everything(records(session), FrameQuery(**wanted)) == found
 
 
-async def test_a_worker_that_does_not_answer_is_named_and_the_others_are_shown():
-    good, bad, gone = FakeSession("good"), FakeSession("bad"), FakeSession("gone")
+async def test_a_worker_that_does_not_answer_is_named_and_the_others_are_shown(fake_worker):
+    good, bad, gone = fake_worker("good"), fake_worker("bad"), fake_worker("gone")
     bad.fails, gone.live = True, False
     good.recorder.of("s").channel("c", link="tcp").sent(b"here")
     page = await records(good, bad, gone).page(FrameQuery())
@@ -99,8 +79,8 @@ async def test_a_worker_that_does_not_answer_is_named_and_the_others_are_shown()
     assert page.silent == ["bad"]
 
 
-async def test_octets_can_be_cut_and_the_length_is_told_all_the_same():
-    session = FakeSession("w")
+async def test_octets_can_be_cut_and_the_length_is_told_all_the_same(fake_worker):
+    session = fake_worker("w")
     session.recorder.of("s").channel("c", link="tcp").sent(bytes(100))
     (located,) = (await records(session).page(FrameQuery(cut=8))).frames
     assert (located.frame.octets, located.frame.length) == (bytes(8), 100)

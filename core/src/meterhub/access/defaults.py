@@ -27,6 +27,8 @@ READ: dict[str, str] = {
     # What may be asked for at all; the answer holds only what the caller may use.
     "/data/descriptions": _EVERY_ROLE,
     "/data/description": _EVERY_ROLE,
+    "/status/downloads": _EVERY_ROLE,
+    "/data/download": _EVERY_ROLE,  # the own ones
     # Who switched what, and what does not read what its device says, concerns whoever works with the values.
     "/data/commands": _TECHNICAL_AND_OPERATIONS,
     "/data/substitutions": _TECHNICAL_AND_OPERATIONS,
@@ -116,6 +118,7 @@ RUN: dict[str, str] = {
     "/command/plugins/revoke": "R5 R6",
     "/command/diagnostics/download": _TECHNICAL_AND_OPERATIONS,  # as the matrix
     "/command/diagnostics/reboot": _TECHNICAL,  # as the matrix
+    "/command/download/export": _EVERY_ROLE,  # of what the caller may read
     "/command/download/cancel": _TECHNICAL_AND_OPERATIONS,  # as the matrix
     "/command/backup/create": "R5",
 }

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from meterhub.diagnostics import Diagnostics
 from meterhub.nodes.access import AccessNodes
 from meterhub.nodes.commands import CommandNodes
 from meterhub.nodes.descriptions import DescriptionNodes
+from meterhub.nodes.downloads import DownloadNodes
 from meterhub.nodes.events import EventNodes
 from meterhub.nodes.licensing import LicensingNodes
 from meterhub.nodes.plugins import PluginNodes
@@ -28,6 +30,7 @@ def core_nodes(of: Instance) -> Iterator[Node]:
         AccessNodes(of.access),
         CommandNodes(of.ledger, of.substitutions),
         DescriptionNodes(of.tree, of.catalogue, of.languages, lambda: configured.active.services, of.features.active),
+        DownloadNodes(of.tree, of.downloads, Diagnostics(of.home / "logs")),
         EventNodes(of.events),
         LicensingNodes(of.identity, of.licences, of.features, of.secrets),
         PluginNodes(of.catalogue, of.plugins_changed),
