@@ -21,7 +21,7 @@ from meterhub_sdk.point import check_element
 
 from meterhub.files import create_once, read_limited, read_private, replace_atomically
 
-VALUE_LIMIT = 10_000
+VALUE_LIMIT = 60_000
 COUNT_LIMIT = 1_000
 FILE_LIMIT = 2 * VALUE_LIMIT * COUNT_LIMIT
 PASSPHRASE_LENGTH = 12

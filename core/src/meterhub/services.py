@@ -169,6 +169,12 @@ class Services:
             await self._stop(name)
             await self._start_again(name)
 
+    async def secret_set(self, secret: str) -> None:
+        """A secret has a new value: start again whatever waited, as it may have waited for this."""
+        for name, order in list(self.orders.items()):
+            if secret in order.secrets and self.states[name].state == "waiting":
+                await self.restart(name)
+
     # -- what sessions tell ---------------------------------------------------------------------
 
     async def session_began(self, session: WorkerSession) -> None:

@@ -15,7 +15,7 @@ import re
 import socket
 from collections.abc import Iterable
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
-from typing import Annotated
+from typing import Annotated, Any
 
 from meterhub_sdk.config import field
 from pydantic import AfterValidator
@@ -74,12 +74,13 @@ class AllowList:
         )
 
 
-def address_of(transport: asyncio.BaseTransport) -> str:
-    """The other side's address without its port, ``unknown`` when it left already.
+def address_of(peer: asyncio.BaseTransport | tuple[Any, ...]) -> str:
+    """The other side's address without its port, of a transport or of a socket name.
 
-    Link-local IPv6 ones carry the interface by which they are reached: ``fe80::1%eth0``.
+    Link-local IPv6 ones carry the interface by which they are reached: ``fe80::1%eth0``. It is ``unknown`` when the
+    other side left already.
     """
-    name = transport.get_extra_info("peername")
+    name = peer if isinstance(peer, tuple) else peer.get_extra_info("peername")
     if not name:
         return "unknown"
     address = str(name[0]).partition("%")[0]

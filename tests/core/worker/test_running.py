@@ -224,6 +224,20 @@ async def test_commands_of_a_service_that_does_not_run_wait(meter, rig, until) -
         await rig.services.command("meter", "nothing", None, 5)
 
 
+async def test_a_service_that_waits_goes_on_when_its_secret_is_set(rig, until) -> None:
+    rig.order("meter", password="meter-password")
+    rig.order("meter@other")
+    await rig.apply()
+    for name in ("meter", "meter@other"):
+        rig.meter(name).end(ConfigError("the password is wrong"))
+        await until(lambda name=name: rig.services.states[name].state == "waiting")
+    await rig.services.secret_set("another")
+    assert state(rig)[0] == "waiting"
+    await rig.services.secret_set("meter-password")
+    await until(lambda: state(rig)[0] == "running")
+    assert rig.services.states["meter@other"].state == "waiting"
+
+
 async def test_a_status_is_pushed_when_it_changes(meter, rig, until) -> None:
     pushes = []
     keep = rig.services.service_status

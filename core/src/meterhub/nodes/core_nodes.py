@@ -32,7 +32,7 @@ def core_nodes(of: Instance) -> Iterator[Node]:
         DescriptionNodes(of.tree, of.catalogue, of.languages, lambda: configured.active.services, of.features.active),
         DownloadNodes(of.tree, of.downloads, Diagnostics(of.home / "logs")),
         EventNodes(of.events),
-        LicensingNodes(of.identity, of.licences, of.features, of.secrets),
+        LicensingNodes(of.identity, of.licences, of.features, of.secrets, of.services.secret_set),
         PluginNodes(of.catalogue, of.plugins_changed),
         SynthesizerNodes(of.synthesizers, of.uploads, of.services, of.operation),
         UploadNodes(of.uploads),

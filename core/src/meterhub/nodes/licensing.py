@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from meterhub_sdk import Config, Refused, field
@@ -14,6 +15,8 @@ from meterhub.resources import Node
 from meterhub.secret_box import SecretBox
 
 _LICENCE = 64 * 1024
+
+SecretChanged = Callable[[str], Awaitable[None]]
 
 
 class LicenceArguments(Config):
@@ -58,11 +61,14 @@ class SecretNameArguments(Config):
 class LicensingNodes:
     """``/status/licences``, ``/command/licences/…``, ``/command/features/switch``, ``/command/secrets/…``."""
 
-    def __init__(self, identity: Identity, licences: Licences, features: Features, secrets: SecretBox) -> None:
+    def __init__(
+        self, identity: Identity, licences: Licences, features: Features, secrets: SecretBox, changed: SecretChanged
+    ) -> None:
         self._identity = identity
         self._licences = licences
         self._features = features
         self._secrets = secrets
+        self._changed = changed
 
     def nodes(self) -> list[Node]:
         """The nodes of this room."""
@@ -106,6 +112,7 @@ class LicensingNodes:
         if not a.value:
             raise Refused("value: nothing was given; a secret has at least one character")
         self._secrets.set(a.name, a.value)
+        await self._changed(a.name)
 
     async def _delete(self, _: Principal, a: SecretNameArguments) -> None:
         self._secrets.delete(a.name)

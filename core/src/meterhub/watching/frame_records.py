@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from meterhub_sdk import MeterhubError, Refused
 
-from meterhub.session import WorkerSession
 from meterhub.watching.frame_query import FOR_EVER, FrameAnswer, FrameQuery, RecordedChannel, RecordedFrame
+
+if TYPE_CHECKING:
+    from meterhub.session import WorkerSession
 
 _PATIENCE = 10.0
 

@@ -3,7 +3,6 @@
 import random
 import socket
 
-_taken: list[socket.socket] = []
 _BELOW_CLIENTS = range(20_000, 32_000)
 """Linux gives the ports of outgoing connections from 32,768 on, so no client of another test has one of these."""
 
@@ -22,7 +21,7 @@ def free_port() -> int:
         except OSError:
             mark.close()
             continue
-        _taken.append(mark)
+        mark.detach()  # open until this process ends
         if all(_is_free(port, kind) for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM)):
             return port
     raise RuntimeError("no free port was found between 20000 and 32000: end what listens there")
