@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 import sys
 from collections.abc import AsyncIterator
@@ -115,6 +116,11 @@ def answer(body: Any) -> None:
     """Tell the parent."""
     sys.stdout.write(json.dumps(body) + "\n")
     sys.stdout.flush()
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process has."""
+    return int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGESIZE")
 
 
 def free_port() -> int:

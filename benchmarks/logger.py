@@ -96,8 +96,10 @@ def append_rate(archive: Archive, path: Path, written: int, rounds: int) -> tupl
                 spent_bare += timed(lambda rows=rows: append_bare(file.fileno(), rows))
             ours.append(spent)
             bare.append(spent_bare)
-    value, reference = (round(1000 * COMMITS / statistics.median(times)) for times in (ours, bare))
-    return figure(value, reference, LEAST_RATE, at_least=True), written
+    # pairs of rounds, as the disk may be many times slower in one pair than in the next
+    ratio = statistics.median(theirs / mine for mine, theirs in zip(ours, bare, strict=True))
+    value = round(1000 * COMMITS / statistics.median(ours))
+    return figure(value, round(value / ratio), LEAST_RATE, at_least=True), written
 
 
 def append_bare(descriptor: int, rows: list[Row]) -> None:

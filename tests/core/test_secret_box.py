@@ -109,7 +109,7 @@ def test_malformed_names_are_refused(box, name):
         box.set(name, "hunter2")
 
 
-@pytest.mark.parametrize("value", ["", "x" * 10_001, "ä" * 5_001, "a\ud800"])
+@pytest.mark.parametrize("value", ["", "x" * 60_001, "ä" * 30_001, "a\ud800"])
 def test_values_beyond_the_limits_are_refused_without_showing_them(box, value):
     with pytest.raises(SecretError, match="the value of the secret 'a'") as caught:
         box.set("a", value)

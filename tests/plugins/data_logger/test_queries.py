@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import csv
 import io
 import json
 import math
 import statistics
+import sys
 
 import pytest
 from hypothesis import given
@@ -149,6 +151,33 @@ async def test_an_export_holds_every_entry_in_either_format(hub, logging):
     assert from_json[-1]["value"] == 'a "quoted", line\nbreak'
     assert [(row["time"], row["point"]) for row in from_csv] == [(row["time"], row["point"]) for row in from_json]
     assert [export.name[-4:] for export in listed] == [".csv", "sonl"]
+
+
+async def test_a_parquet_export_holds_every_entry(hub, logging):
+    parquet = pytest.importorskip("pyarrow.parquet")
+    values = [1.5, True, 7, 2**63, "text", math.inf, None]
+    async with logging(sources=SOURCES) as logger:
+        for number, value in enumerate(values):
+            hub.offer(f"meter/{number}", value, number * SECOND + 1, quality=3 if value is None else 0)
+        await hub.until_empty()
+        export = await logger.prepare_export(ExportArguments(format="parquet"))
+        piece = await logger.read_export(ReadArguments(name=export.name))
+    assert (export.entries, piece.base64, piece.next) == (len(values), True, None)
+    read = parquet.read_table(io.BytesIO(base64.b64decode(piece.text)))
+    times, table = read.column("time").cast("int64").to_pylist(), read.drop_columns(["time"]).to_pydict()
+    assert table["number"] == [1.5, 1.0, 7.0, float(2**63), None, math.inf, None]
+    assert table["text"] == [None, None, None, str(2**63), "text", None, None]
+    assert times == [number * SECOND + 1 for number in range(len(values))]
+    assert table["point"] == [f"meter/{number}" for number in range(len(values))]
+    assert table["quality"][-1] == "invalid"
+
+
+async def test_without_pyarrow_parquet_is_refused_and_nothing_stays_behind(hub, logging, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    async with logging(sources=SOURCES) as logger:
+        with pytest.raises(Refused, match="choose jsonl"):
+            await logger.prepare_export(ExportArguments(format="parquet"))
+        assert list((hub.directory / "exports").iterdir()) == []
 
 
 async def test_an_export_that_grows_too_large_is_cut_and_says_how_to_go_on(hub, logging, monkeypatch):

@@ -14,8 +14,8 @@ from meterhub_iec104.service import Iec104Server
 from meterhub_iec104.settings import Iec104Settings
 from meterhub_sdk.testing import FakeHub
 
-SIZES = {1: 1, 3: 1, 5: 2, 9: 3, 11: 3, 13: 5, 15: 5, 70: 1, 100: 1, 101: 1, 102: 0, 103: 7, 107: 9}
-SIZES |= {30: 8, 31: 8, 32: 9, 34: 10, 35: 10, 36: 12, 37: 12}
+SIZES = {1: 1, 3: 1, 5: 2, 9: 3, 11: 3, 13: 5, 15: 5, 70: 1, 100: 1, 101: 1, 102: 0, 103: 7, 105: 1, 107: 9}
+SIZES |= {7: 5, 20: 5, 21: 2, 30: 8, 31: 8, 32: 9, 33: 12, 34: 10, 35: 10, 36: 12, 37: 12}
 SIZES |= {45: 1, 46: 1, 47: 1, 48: 3, 49: 3, 50: 5, 51: 4, 58: 8, 59: 8, 60: 8, 61: 10, 62: 10, 63: 12, 64: 11}
 PATIENCE = 5.0
 
@@ -163,6 +163,8 @@ class RawMaster:
 class Running:
     """A running service and its hub."""
 
+    task: asyncio.Task[None]
+
     def __init__(self, hub: FakeHub, service: Iec104Server) -> None:
         self.hub, self.service = hub, service
         self._masters: list[RawMaster] = []
@@ -184,6 +186,19 @@ class Running:
         async with asyncio.timeout(PATIENCE):
             while not condition(self.service.status()):
                 await asyncio.sleep(0.005)
+
+    async def published(self, wanted: dict[str, Any]) -> None:
+        """Wait until own points of the service read so."""
+        async with asyncio.timeout(PATIENCE):
+            while any(self.hub.published[name].value != value for name, value in wanted.items()):
+                await asyncio.sleep(0.005)
+
+    async def stop(self) -> None:
+        """End the service before the test does."""
+        await self.leave()
+        self.task.cancel()
+        await asyncio.gather(self.task, return_exceptions=True)
+        self.hub.recorded.clear()
 
     async def recorded(self, name: str) -> dict[str, Any]:
         """Wait for an event and answer its parameters."""
@@ -213,6 +228,25 @@ def parsed() -> Callable[[bytes], Got]:
 
 
 @pytest.fixture
+async def raw_master() -> AsyncIterator[Callable[[int], Awaitable[RawMaster]]]:
+    """Connect to a port as soon as somebody listens there."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def connect(port: int) -> RawMaster:
+            async with asyncio.timeout(PATIENCE):
+                while True:
+                    try:
+                        master = RawMaster(*await asyncio.open_connection("127.0.0.1", port))
+                        break
+                    except ConnectionRefusedError:
+                        await asyncio.sleep(0.01)
+            stack.push_async_callback(master.leave)
+            return master
+
+        yield connect
+
+
+@pytest.fixture
 async def serve(fake_hub: FakeHub) -> AsyncIterator[Serve]:
     """Start the service: ``await serve(rows, t1=0.2, ...)``; times may be fractions of seconds."""
     async with contextlib.AsyncExitStack() as stack:
@@ -220,9 +254,10 @@ async def serve(fake_hub: FakeHub) -> AsyncIterator[Serve]:
         async def start(rows: list[dict[str, Any]], **settings: Any) -> Running:
             checked = {name: value for name, value in settings.items() if name not in ("t0", "t1", "t2", "t3", "port")}
             config = Iec104Settings.model_validate({"groups": [{"label": "g", "rows": rows}], **checked})
-            config = config.model_copy(update={"port": 0, **settings})
+            unchecked = {name: value for name, value in settings.items() if name not in checked}
+            config = config.model_copy(update={"port": 0, **unchecked})
             running = Running(fake_hub, Iec104Server(fake_hub, config))
-            await stack.enter_async_context(fake_hub.running(running.service))
+            running.task = await stack.enter_async_context(fake_hub.running(running.service))
             stack.push_async_callback(running.leave)
             await running.until(lambda status: bool(status.listening))
             return running

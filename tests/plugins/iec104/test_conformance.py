@@ -1,4 +1,28 @@
-"""What a controlled station must do, after the groups of IEC TS 60870-5-604 and the negative tests beside it."""
+"""What a controlled station must do, after the groups of IEC TS 60870-5-604 and the negative tests beside it.
+
+The twenty cases that matter most, and where each is tested:
+
+1. start, stop and test frames; I frames before STARTDT: here (``start_stop``, ``a_frame_against_the_rules``)
+2. sequence numbers: here (``wrong_sequence_numbers``); their wrap at 32,767: ``test_link.py``
+3. k, w and T2: here (``k_is_never_exceeded``, ``acknowledged_after_w_and_within_t2``)
+4. T1 and T3: here (``missing_acknowledgement``, ``silence_brings_a_test_frame``)
+5. frames split and joined: here (``split_at_every_octet``)
+6. general interrogation of 5,000 points: here (``brings_5000_points_once``)
+7. broadcast, unknown common address, unsupported group: here, and ``test_procedures.py``
+8. counter interrogation: here (``counters_come``), groups in ``test_procedures.py``
+9. read: here (``read_answers_the_requester_only``)
+10. clock synchronization: here, forwarded in ``test_procedures.py``
+11. direct command, ACT TERM on and off, return information: ``test_commands.py``
+12. select and execute, without select, another value: ``test_selections.py``
+13. select time-out, cancel, second master, lost connection: ``test_selections.py``
+14. deactivation, other causes and the test bit: ``test_commands.py``, ``test_selections.py``, here
+15. unknown type, cause, common address and object address: here (``what_is_unknown``), ``test_commands.py``
+16. commands with time tags: ``test_commands.py``
+17. events while disconnected and unacknowledged: here, over failovers in ``test_groups.py``
+18. every master gets every event: here; limits and addresses: ``test_service.py``
+19. time, quality, deadband, points before the first poll: here, ``test_objects.py``
+20. malformed ASDUs: here (``malformed_requests``); 20,000 mutated: ``test_link.py``, ``test_orders.py``
+"""
 
 from __future__ import annotations
 
@@ -9,7 +33,7 @@ import pytest
 from meterhub_sdk import Quality, Reading
 
 NOON = 1_767_225_600_000_000_000  # 2026-01-01T00:00:00Z
-GI, CI, READ, CLOCK, TEST = 100, 101, 102, 103, 107
+GI, CI, READ, CLOCK, RESET, TEST = 100, 101, 102, 103, 105, 107
 STATION = b"\x14"
 CP56 = bytes.fromhex("e803000c81011a")
 POWER = {"type": "M_ME_NC", "point": "m/power", "ioa": 10, "push": "always"}
@@ -214,6 +238,7 @@ async def test_counters_come_by_counter_interrogation_only(serve):
     running = await serve(ROWS)
     master = await running.master()
     running.hub.give("m/energy", 123_456)
+    await running.until(lambda status: status.points_without_value == 2)
     got = await master.procedure(CI, b"\5")
     assert [g.summary for g in got] == [(CI, 7, False), (15, 37, False), (CI, 10, False)]
     assert got[1].objects == [(30, struct.pack("<iB", 123_456, 0))]
@@ -259,6 +284,7 @@ async def test_read_answers_the_requester_only(serve):
     running = await serve(ROWS, connections=2)
     one, two = await running.master(), await running.master()
     running.hub.give("m/energy", 5)
+    await running.until(lambda status: status.points_without_value == 2)
     one.ask(READ, ioa=30, cause=5)
     got = await one.asdu()
     assert (got.summary, got.objects) == ((15, 5, False), [(30, struct.pack("<iB", 5, 0))])
@@ -268,7 +294,7 @@ async def test_read_answers_the_requester_only(serve):
 
 @pytest.mark.parametrize(("setting", "negative"), [("refuse", True), ("confirm", False)])
 async def test_clock_synchronization_is_confirmed_as_set(serve, setting, negative):
-    master = await (await serve(ROWS, clock_synchronization=setting)).master()
+    master = await (await serve(ROWS, commands={"clock_synchronization": setting})).master()
     master.ask(CLOCK, CP56)
     got = await master.asdu()
     assert (got.summary, got.objects) == ((CLOCK, 7, negative), [(0, CP56)])
@@ -284,10 +310,11 @@ async def test_test_command_comes_back_as_it_was(serve):
 
 
 UNKNOWN = [
-    *[(type_id, b"\0" * 3, {}, 44) for type_id in (0, 9, 52, 104, 105, 110, 120, 127, 128, 255)],
+    *[(type_id, b"\0" * 3, {}, 44) for type_id in (0, 9, 52, 104, 106, 110, 120, 127, 128, 255)],
     *[(GI, STATION, {"cause": cause}, 45) for cause in (0, 3, 5, 7, 10, 20, 63)],
     *[(TEST, b"\0\0" + CP56, {"cause": cause}, 45) for cause in (3, 8)],
     (CLOCK, CP56, {"cause": 8}, 45),
+    (RESET, b"\1", {"cause": 8}, 45),
     (READ, b"", {"cause": 6, "ioa": 10}, 45),
     (45, b"\1", {"cause": 3, "ioa": 10}, 45),
     *[(GI, STATION, {"address": address}, 46) for address in (0, 2, 65534)],
@@ -313,13 +340,17 @@ async def test_what_is_unknown_is_mirrored_once_with_its_cause(serve, raw_reques
     await master.silent()
 
 
-@pytest.mark.parametrize(("type_id", "element"), [(GI, STATION), (CI, b"\5"), (CLOCK, CP56), (45, b"\1")])
+@pytest.mark.parametrize(("type_id", "element"), [(GI, STATION), (CI, b"\5"), (CLOCK, CP56), (RESET, b"\1")])
 async def test_the_test_bit_never_executes(serve, type_id, element):
-    master = await (await serve(ROWS, clock_synchronization="confirm")).master()
-    master.ask(type_id, element, cause=0x86, ioa=10 if type_id == 45 else 0)
+    settings = {"clock_synchronization": "confirm", "reset_process": "confirm"}
+    master = await (await serve(ROWS, commands=settings)).master()
+    master.ask(type_id, element, cause=0x86)
     got = await master.asdu()
     assert (got.cause, got.negative, got.test) == (7, True, True)
     await master.silent()
+    master.ask(READ, cause=0x85, ioa=10)
+    got = await master.asdu()
+    assert (got.type_id, got.cause, got.negative, got.test) == (READ, 45, True, True)
 
 
 @pytest.mark.parametrize(

@@ -9,27 +9,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 from meterhub_iec104.apci import Link, Parameters, ProtocolError, State
 from meterhub_iec104.asdu import Asdu, build
+from meterhub_iec104.command_settings import CommandSettings
 from meterhub_iec104.control import Control
 from meterhub_iec104.elements import KINDS
+from meterhub_iec104.groups import Group
+from meterhub_iec104.journal import Journal
 from meterhub_iec104.objects import InformationObject
 from meterhub_iec104.push import Push
+from meterhub_iec104.queue import packed
 from meterhub_iec104.session import Session
-from meterhub_iec104.slots import Slots
-from meterhub_iec104.station import Station
+from meterhub_iec104.station import Station, Stations
 from meterhub_sdk import Reading
+from meterhub_sdk.testing import FakeHub
 
 STARTDT = b"\x68\x04\x07\0\0\0"
 PARAMETERS = Parameters(t0=30, t1=15, t2=10, t3=20, k=4, w=2)
 
 
-def made(k: int = 4) -> tuple[Session, Station]:
+def made(k: int = 4) -> tuple[Session, Stations]:
     rows = [(name, 10 * n) for n, name in enumerate(KINDS, 1)]
     station = Station(
         1,
         [InformationObject(KINDS[name], ioa, (f"p/{name}",), push=Push("always")) for name, ioa in rows],
     )
     parameters = Parameters(k=k, w=max(1, k * 2 // 3))
-    return Session(parameters, Control(station), Slots(1, 1000).all[0], 0.0), station
+    stations, hub = Stations([station]), FakeHub()
+    control = Control(hub, stations, CommandSettings(), Journal(hub), common_address=1)
+    return Session(parameters, control, Group(0, "g", 1000, 1), 0.0), stations
 
 
 def i_frame(asdu: bytes, number: int, received: int = 0) -> bytes:
@@ -88,13 +94,13 @@ def test_sequence_numbers_wrap_at_32767():
 @given(
     st.lists(st.sampled_from(["event", "interrogate", "ack", "read", "stop", "start"]), max_size=60), st.integers(1, 6)
 )
-def test_k_is_never_exceeded_and_nothing_is_lost(steps, k):
+async def test_k_is_never_exceeded_and_nothing_is_lost(steps, k):
     session, station = made(k)
     session.receive(STARTDT, 0.0)
     asked = seen = acknowledged = 0
     for step in steps:
         if step == "event":
-            session.slot.queue.append(station.update({"p/M_ME_NC": Reading(1.0, 0)}))
+            session.group.queue.append(packed(station.update([("p/M_ME_NC", Reading(1.0, 0))]), 1, 0))
         elif step == "ack":
             session.receive(b"\x68\x04\x01\0" + (seen << 1).to_bytes(2, "little"), 0.0)
             acknowledged = seen
@@ -108,11 +114,11 @@ def test_k_is_never_exceeded_and_nothing_is_lost(steps, k):
             asked += 1
         seen += i_frames(session.output(0.0))
         assert seen - acknowledged == session.link.in_flight <= k
-    session.slot.queue.requeue()
+    session.group.queue.requeue()
 
 
 @given(st.data())
-def test_splitting_makes_no_difference(data):
+async def test_splitting_makes_no_difference(data):
     requests = [b"\x66\x01\x05\0\1\0\x0a\0\0", b"\x64\x01\x06\0\1\0\0\0\0\x14", b"\xff\x01\x06\0\1\0\0\0\0"]
     stream = STARTDT + b"".join(i_frame(body, number) for number, body in enumerate(requests))
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=20)))
@@ -127,7 +133,7 @@ def test_splitting_makes_no_difference(data):
 
 
 @given(st.lists(st.binary(min_size=6, max_size=249), max_size=20))
-def test_random_asdus_raise_nothing_but_protocol_errors(asdus):
+async def test_random_asdus_raise_nothing_but_protocol_errors(asdus):
     session, _ = made()
     session.receive(STARTDT, 0.0)
     session.output(0.0)
@@ -139,7 +145,7 @@ def test_random_asdus_raise_nothing_but_protocol_errors(asdus):
         i_frames(session.output(0.0))
 
 
-def test_20000_mutated_frames_raise_nothing_but_protocol_errors():
+async def test_20000_mutated_frames_raise_nothing_but_protocol_errors():
     source = random.Random(104)
     bodies = [bytes.fromhex("640106000100000000") + b"\x14", bytes.fromhex("6601050001000a0000")]
     bodies += [bytes.fromhex("650106000100000000") + b"\5", bytes.fromhex("6b0106000100000000") + bytes(9)]
@@ -165,7 +171,7 @@ def test_20000_mutated_frames_raise_nothing_but_protocol_errors():
     assert 1000 < errors < 20_000
 
 
-def test_a_master_that_asks_without_acknowledging_is_cut_off():
+async def test_a_master_that_asks_without_acknowledging_is_cut_off():
     session, _ = made()
     session.receive(STARTDT, 0.0)
     flood = b"".join(i_frame(b"\x66\x01\x05\0\1\0\x0a\0\0", number) for number in range(1100))

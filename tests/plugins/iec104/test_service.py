@@ -11,7 +11,7 @@ import pytest
 from meterhub_iec104 import events
 from meterhub_iec104.service import Iec104Server
 from meterhub_iec104.settings import Iec104Settings
-from meterhub_sdk import NotReady, Quality, Reading
+from meterhub_sdk import Batch, NotReady, Quality, Reading
 
 POWER = {"type": "M_ME_NC", "point": "m/power", "ioa": 10, "push": "always"}
 SWITCH = {"type": "M_SP", "point": "m/switch", "ioa": 20}
@@ -20,7 +20,7 @@ SWITCH = {"type": "M_SP", "point": "m/switch", "ioa": 20}
 def test_the_hooks_offer_the_service_and_its_event_types():
     assert meterhub_iec104.meterhub_services() == [Iec104Server]
     numbers = [event.number for event in meterhub_iec104.meterhub_event_types()]
-    assert len(set(numbers)) == len(numbers) == 5
+    assert len(set(numbers)) == len(numbers) == len(events.ALL)
     assert Iec104Server.name == "iec104-server"
 
 
@@ -111,9 +111,9 @@ async def test_dropped_events_are_counted_shown_and_logged(serve):
         running.hub.give("m/power", float(number))
         await running.hub.settle(3)
     parameters = await running.recorded("events-dropped")
-    assert (parameters["count"], parameters["connection"]) == (1, 1)
+    assert (parameters["count"], parameters["group"]) == (1, "connection-1")
     status = running.service.status()
-    assert (status.dropped, status.connections[0].dropped, status.connections[0].queue) == (50, 50, 100)
+    assert (status.dropped, status.groups[0].dropped, status.groups[0].queue) == (50, 50, 100)
     master = await running.master()
     received: list[float] = []
     while len(received) < 100:
@@ -130,7 +130,9 @@ async def test_status_tells_who_is_connected_and_what_was_sent(serve):
     status = running.service.status()
     shown = status.connections[0]
     port = master.writer.get_extra_info("sockname")[1]
-    assert (shown.remote, shown.state, shown.sent, shown.queue) == (f"127.0.0.1:{port}", "started", 2, 0)
+    assert (shown.remote, shown.state, shown.sent) == (f"127.0.0.1:{port}", "started", 2)
+    group = status.groups[0]
+    assert (group.active, group.connections, group.queue, group.oldest) == (shown.remote, 1, 0, 0)
     assert (status.objects, status.points_without_value, status.connected, status.sent) == (2, 1, 1, 2)
     assert shown.since.endswith("+00:00")
     assert (await running.recorded("master-connected"))["address"] == shown.remote
@@ -191,8 +193,8 @@ async def test_a_slow_reader_holds_up_nobody_and_costs_bounded_memory(serve):
         while number % 10 == 0 and received < number:
             received += len((await quick.asdu()).objects)
     status = running.service.status()
-    assert (status.connections[0].unacknowledged, status.connections[0].queue) == (12, 1000)
-    assert status.connections[1].dropped == 0
+    assert (status.connections[0].unacknowledged, status.groups[0].queue) == (12, 1000)
+    assert status.groups[1].dropped == 0
 
 
 async def test_a_peer_that_floods_without_reading_is_not_buffered_without_end(serve):
@@ -209,3 +211,64 @@ async def test_a_peer_that_floods_without_reading_is_not_buffered_without_end(se
         await write()
     flood.writer.transport.abort()
     await (await running.connect()).start()
+
+
+async def test_a_dead_meter_keeps_no_master_out(serve):
+    running = await serve([POWER, SWITCH], initial_poll="synchronous")
+    running.hub.give("m/power", 1.0)
+    await running.hub.settle()
+    assert not running.service.status().accepting
+    running.hub.give("m/switch", Reading(None, 10**18, Quality.INVALID))
+    await running.until(lambda status: status.accepting)
+    got = await (await running.master()).procedure(100, b"\x14")
+    assert (20, b"\xc0") in [item for answer in got[1:-1] for item in answer.objects]
+
+
+async def test_a_hundred_attempts_to_connect_disturb_nobody(serve):
+    running = await serve([POWER], allowed=["127.0.0.1"])
+    master = await running.master()
+    for number in range(100):
+        _, writer = await asyncio.open_connection("127.0.0.1", running.port, local_addr=("127.0.0.9", 0))
+        running.hub.give("m/power", float(number))
+        assert (await master.asdu()).values == {10: float(number)}
+        writer.close()
+    await running.until(lambda status: status.refused == 100)
+    assert [event.type for event in running.hub.recorded].count(events.CONNECTION_REFUSED) == 1
+
+
+async def test_readings_that_the_hub_had_to_drop_are_counted_for_every_group(serve, monkeypatch):
+    async def every(self, *names, queue="default"):
+        yield Batch([("m/power", Reading(1.0, 10**18))], 7, 8)
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr("meterhub_sdk.testing.FakeHub.every", every)
+    both = [{"label": label, "allowed": ["*.*.*.*"]} for label in ("north", "south")]
+    running = await serve([POWER], connection_groups=both)
+    await running.until(lambda status: [group.dropped for group in status.groups] == [7, 7])
+    assert (await running.recorded("events-dropped"))["count"] == 7
+    assert (await (await running.master()).asdu()).values == {10: 1.0}
+
+
+async def test_a_group_may_be_sent_periodically_to_masters_with_data_transfer_only(serve):
+    group = {"label": "cyclic", "periodic": 0.5, "rows": [{**POWER, "push": "never"}]}
+    running = await serve([SWITCH], groups=[group])
+    standby, master = await running.connect(), None
+    running.hub.give("m/power", 4.0)
+    await standby.silent()
+    await standby.leave()
+    await running.until(lambda status: status.connections[0].state == "absent")
+    master = await running.master()
+    for _ in range(2):
+        got = await master.asdu()
+        assert (got.summary, got.values) == ((13, 1, False), {10: 4.0})
+    assert running.service.status().groups[0].queue == 0
+
+
+async def test_status_tells_when_the_queues_are_not_on_the_disk(serve, fake_hub, monkeypatch):
+    monkeypatch.setattr("meterhub_iec104.service._PUBLISHING", 0.02)
+    (fake_hub.directory / "event-queues").write_text("a file where a directory should be")
+    running = await serve([POWER])
+    assert (await running.recorded("queues-in-memory"))["why"] in ("File exists", "Not a directory")
+    assert not running.service.status().queues_on_disk
+    running.hub.give("m/power", 3.0)
+    assert (await (await running.master()).asdu()).values == {10: 3.0}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from meterhub_iec104.admission import AllowList
 from meterhub_iec104.settings import Iec104Settings
 from meterhub_sdk import Config
+from meterhub_sdk.admission import AllowList
 from pydantic import ValidationError
 
 ROW = {"type": "M_ME_NC", "point": "m/power", "ioa": 10}
+GROUP = {"label": "north", "allowed": ["10.0.0.1"]}
 
 
 def test_defaults_are_those_of_the_standard():
@@ -38,37 +39,21 @@ def test_every_field_has_a_title_for_people():
         ({"connections": 17}, "connections"),
         ({"allowed": ["10.0.0.300"]}, "allowed remote address '10.0.0.300'"),
         ({"groups": [{"label": "a", "rows": [ROW]}, {"label": "a", "rows": []}]}, "two groups are called 'a'"),
+        ({"connection_groups": [GROUP, GROUP]}, "two connection groups are called 'north'"),
+        ({"connection_groups": [{**GROUP, "allowed": []}]}, "connection_groups.0.allowed"),
+        ({"connection_groups": [{**GROUP, "allowed": ["10.0.0.300"]}]}, "10.0.0.300"),
+        ({"connection_groups": [{**GROUP, "connections": 0}]}, "connection_groups.0.connections"),
+        ({"connection_groups": [{**GROUP, "event_queue": 99}]}, "connection_groups.0.event_queue"),
         (
             {"groups": [{"label": "a", "rows": [ROW]}, {"label": "b", "rows": [{**ROW, "point": "m/x"}]}]},
-            "IOA 10 is used twice, by row 1 of group 'a' (M_ME_NC m/power) and by row 1 of group 'b' (M_ME_NC m/x)",
+            "IOA 10 of common address 1 is used twice, by row 1 of group 'a' (M_ME_NC m/power) and by row 1 of group "
+            "'b' (M_ME_NC m/x); give each its own",
         ),
     ],
 )
 def test_settings_that_cannot_work_are_refused(wrong, sentence):
     with pytest.raises(ValidationError) as refused:
         Iec104Settings.model_validate(wrong)
-    assert sentence in str(refused.value)
-
-
-@pytest.mark.parametrize(
-    ("wrong", "sentence"),
-    [
-        ({"ioa": 0}, "ioa"),
-        ({"ioa": 2**24}, "ioa"),
-        ({"type": "M_XX"}, "type"),
-        ({"point": "no name"}, "point"),
-        ({"second_point": "m/b"}, "data point 2"),
-        ({"type": "M_DP", "second_point": "m/power"}, "same data point 1 and 2"),
-        ({"type": "M_SP", "push": "deadband", "deadband": 1}, "is a status"),
-        ({"type": "M_SP", "scaling": 2}, "is a status"),
-        ({"push": "deadband"}, "deadband 0"),
-        ({"scaling": 0}, "scaling 0"),
-        ({"scaling": float("nan")}, "scaling"),
-    ],
-)
-def test_mappings_that_cannot_work_are_refused(wrong, sentence):
-    with pytest.raises(ValidationError) as refused:
-        Iec104Settings.model_validate({"groups": [{"label": "a", "rows": [{**ROW, **wrong}]}]})
     assert sentence in str(refused.value)
 
 
@@ -92,7 +77,7 @@ def test_mappings_that_cannot_work_are_refused(wrong, sentence):
     ],
 )
 def test_the_allow_list_reads_wildcards_networks_and_ipv6(entries, peer, admitted):
-    assert AllowList(entries).admits(peer) is admitted
+    assert (peer in AllowList(entries)) is admitted
 
 
 @pytest.mark.parametrize("entry", ["", "*", "10.*.*", "10.*.*.*.*", "256.*.*.*", "1*.2.3.4", "10.0.0.0/33", "master"])

@@ -44,6 +44,9 @@ class Archive:
             with self._transaction():
                 schema.create(connection, 1, 1)
         self.window = read_window(connection, limit)
+        query = f"SELECT series FROM log_{self.window.partitions[-1].id} ORDER BY seq"  # noqa: S608 - an integer
+        self._active = [series for (series,) in connection.execute(query)]
+        """The series of the rows of the newest partition, and behind them those of a commit that failed."""
 
     def append(self, rows: list[Row], series: Sequence[SeriesRow] = (), days: Sequence[DayRow] = ()) -> int:
         """Commit rows, the series among them that are new and the figures of days; answers the bytes written to disk.
@@ -56,28 +59,34 @@ class Archive:
                 self._connection.executemany("INSERT INTO series VALUES (?,?,?,?,?)", series)
             if days:
                 self._note(days)
-            window = self._filled(rows)
+            window, active = self._filled(rows)
             outdated = window.outdated()
             for part in outdated:
                 schema.drop(self._connection, part.id)
         self.window = replace(window, partitions=window.partitions[len(outdated) :])
+        self._active = active
         return _written() - before
 
-    def _filled(self, rows: list[Row]) -> Window:
-        """The window after these rows, which are inserted; full partitions are closed and followed by another."""
+    def _filled(self, rows: list[Row]) -> tuple[Window, list[int]]:
+        """The window after these rows, which are inserted; full partitions are closed and followed by another.
+
+        And the series of the rows of the newest partition.
+        """
         *parts, active = self.window.partitions
-        begin = 0
+        series, begin = self._active, 0
+        del series[active.rows :]
         while begin < len(rows):
             if active.rows >= self._partition_rows:
-                schema.close(self._connection, active.id, active.rows, active.time0, active.time1)
-                parts.append(active)
-                active = Partition(active.id + 1, active.next)
+                schema.close(self._connection, active.id, series, active.time0, active.time1)
+                parts.append(replace(active, closed=True))
+                active, series = Partition(active.id + 1, active.next), []
                 schema.create(self._connection, active.id, active.first)
             piece = rows[begin : begin + self._partition_rows - active.rows]
             schema.insert(self._connection, active.id, None if active.rows else active.first, piece)
             active = active.extended(piece)
+            series += [row[1] for row in piece]
             begin += len(piece)
-        return replace(self.window, partitions=(*parts, active))
+        return replace(self.window, partitions=(*parts, active)), series
 
     def clear(self) -> int:
         """Remove every row, and overwrite it; how many there were. The numbers of rows go on."""
@@ -92,6 +101,7 @@ class Archive:
         finally:
             self._connection.execute("PRAGMA secure_delete=OFF")
         self.window = replace(window, partitions=(Partition(active.id + 1, active.next),))
+        self._active = []
         return window.entries
 
     def oldest(self) -> int | None:

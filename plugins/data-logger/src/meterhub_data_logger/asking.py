@@ -59,8 +59,11 @@ class SeriesArguments(Config):
 class ExportArguments(Selection):
     """Which entries, and the form of the file."""
 
-    format: Literal["csv", "jsonl"] = field(
-        "csv", title="Format", description="csv: RFC 4180 with a line of titles. jsonl: a JSON object a line."
+    format: Literal["csv", "jsonl", "parquet"] = field(
+        "csv",
+        title="Format",
+        description="csv: RFC 4180 with a line of titles. jsonl: a JSON object a line. parquet: Apache Parquet, where "
+        "pyarrow is installed.",
     )
 
 
@@ -162,9 +165,13 @@ class ExportList(BaseModel):
 
 
 class Piece(BaseModel):
-    """Whole lines of an export, and the byte at which the next piece begins (none: that was all)."""
+    """Whole lines of an export, or Base64 of one without lines, and the byte at which the next piece begins.
+
+    None: that was all.
+    """
 
     text: str
+    base64: bool = False
     next: int | None
 
 

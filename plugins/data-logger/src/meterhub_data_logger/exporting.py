@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-import csv
+import base64
 import io
 import itertools
-import json
 import os
 import re
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any
 
 from meterhub_sdk import Refused
 
 from meterhub_data_logger.answering import Reader, cursor
-from meterhub_data_logger.asking import COLUMNS, Export, ExportArguments, ExportList, Piece, fields
+from meterhub_data_logger.asking import Export, ExportArguments, ExportList, Piece
+from meterhub_data_logger.forms import FORMS, FormName
 from meterhub_data_logger.moments import shown
 from meterhub_data_logger.search import Wanted
 from meterhub_data_logger.wear import MEGABYTE
 
 KEPT = 10
-_NAME = re.compile(r"[0-9A-Za-z-]{1,80}\.(csv|jsonl)")
-_AT_ONCE = 2_000
+_NAME = re.compile(r"[0-9A-Za-z-]{1,80}\.(csv|jsonl|parquet)")
 _PIECE = 200_000
 
 
@@ -58,20 +55,23 @@ class Exports:
         self._path(name).unlink(missing_ok=True)
 
     def piece(self, name: str, offset: int) -> Piece:
-        """Whole lines from ``offset`` on, about 200 kB."""
-        with self._path(name).open("rb") as file:
+        """What is in a file from ``offset`` on, about 200 kB: whole lines, or Base64 of what has none."""
+        path = self._path(name)
+        lines = path.suffix != ".parquet"
+        with path.open("rb") as file:
             file.seek(offset)
             data = file.read(_PIECE)
-            data += file.readline()
+            data += file.readline() if lines else b""
             more = file.read(1)
-        return Piece(text=data.decode("utf-8", "replace"), next=offset + len(data) if more else None)
+        text = data.decode("utf-8", "replace") if lines else base64.b64encode(data).decode()
+        return Piece(text=text, base64=not lines, next=offset + len(data) if more else None)
 
     def tidy(self) -> None:
         """Remove what an end without warning left unfinished."""
         for path in self._directory.glob("*.part"):
             path.unlink(missing_ok=True)
 
-    def _write(self, form: str, wanted: Wanted, now: int) -> Export:
+    def _write(self, form: FormName, wanted: Wanted, now: int) -> Export:
         self._directory.mkdir(mode=0o700, exist_ok=True)
         path = self._new_path(form, now)
         part = path.with_name(path.name + ".part")
@@ -92,21 +92,20 @@ class Exports:
         while len(files) > KEPT or (len(files) > 1 and sum(path.stat().st_size for path in files) > 2 * self._limit):
             files.pop(0).unlink(missing_ok=True)
 
-    def _fill(self, file: io.BufferedWriter, form: str, wanted: Wanted) -> Export:
+    def _fill(self, file: io.BufferedWriter, name: FormName, wanted: Wanted) -> Export:
         """Write entries up to the limit; answers how many, and where to go on."""
-        encode: Callable[[Iterable[tuple[Any, ...]]], bytes] = _csv if form == "csv" else _json_lines
-        size = file.write(b"" if form == "jsonl" else (",".join(COLUMNS) + "\r\n").encode())
         entries, last = 0, ""
         rows, known = self._reader.rows(wanted), self._reader.catalogue.by_id
-        while piece := list(itertools.islice(rows, _AT_ONCE)):
-            if size >= self._limit:
-                return Export(name="", bytes=size, entries=entries, next=last)
-            size += file.write(encode([fields(row, known[row[2]]) for row in piece]))
-            entries += len(piece)
-            last = cursor(*piece[-1][:2])
-        return Export(name="", bytes=size, entries=entries)
+        with closing(FORMS[name](file)) as form:
+            while piece := list(itertools.islice(rows, form.at_once)):
+                if file.tell() >= self._limit:
+                    return Export(name="", bytes=0, entries=entries, next=last)
+                form.write([(row, known[row[2]]) for row in piece])
+                entries += len(piece)
+                last = cursor(*piece[-1][:2])
+        return Export(name="", bytes=0, entries=entries)
 
-    def _new_path(self, form: str, now: int) -> Path:
+    def _new_path(self, form: FormName, now: int) -> Path:
         stem = re.sub(r"[-:]", "", shown(now).partition(".")[0])
         for number in itertools.count(1):
             path = self._directory / f"log-{stem}-{number}.{form}"
@@ -123,15 +122,3 @@ class Exports:
         if not _NAME.fullmatch(name) or not path.is_file():
             raise Refused(f"{name[:80]!r} is no export that is here; the command exports lists them")
         return path
-
-
-def _csv(entries: Iterable[tuple[Any, ...]]) -> bytes:
-    text = io.StringIO()
-    flags = COLUMNS.index("flags")
-    csv.writer(text).writerows((*item[:flags], " ".join(item[flags]), *item[flags + 1 :]) for item in entries)
-    return text.getvalue().encode()
-
-
-def _json_lines(entries: Iterable[tuple[Any, ...]]) -> bytes:
-    lines = (json.dumps(dict(zip(COLUMNS, item, strict=True))) for item in entries)
-    return "".join(f"{line}\n" for line in lines).encode()

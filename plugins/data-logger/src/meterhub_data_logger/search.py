@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from meterhub_data_logger import schema
 from meterhub_data_logger.rows import Stored
 from meterhub_data_logger.window import Partition, Window
 
@@ -77,25 +78,38 @@ def _push(
 
 def _rows(connection: sqlite3.Connection, part: Partition, floor: int, wanted: Wanted, piece: int) -> Iterator[Found]:
     order, compare = ("DESC", "<") if wanted.newest_first else ("ASC", ">")
-    chosen = "" if wanted.series is None else "AND series IN (SELECT value FROM json_each(:series))"
     place = f"AND (time, seq) {compare} (:time, :seq)"
     given: dict[str, Any] = {"since": wanted.since, "until": wanted.until, "floor": floor, "piece": piece}
-    given["series"] = json.dumps(wanted.series)
     after = wanted.after
-    while True:
-        query = (
-            f"SELECT time, seq, series, value, marks FROM log_{part.id} WHERE time >= :since AND time < :until "  # noqa: S608
-            f"AND seq > :floor {place if after else ''} {chosen} ORDER BY time {order}, seq {order} LIMIT :piece"
-        )
-        if after:
-            given |= {"time": after[0], "seq": after[1]}
-        try:
+    try:
+        chosen = _choice(connection, part, wanted, given)
+        while True:
+            query = (
+                f"SELECT time, seq, series, value, marks FROM log_{part.id} "  # noqa: S608
+                f"WHERE time >= :since AND time < :until AND seq > :floor {place if after else ''} {chosen} "
+                f"ORDER BY time {order}, seq {order} LIMIT :piece"
+            )
+            if after:
+                given |= {"time": after[0], "seq": after[1]}
             found: list[Found] = connection.execute(query, given).fetchall()
-        except sqlite3.OperationalError as error:
-            if "no such table" in str(error):
-                return  # it was the oldest, and made room
+            yield from found
+            if len(found) < piece:
+                return
+            after = found[-1][:2]
+    except sqlite3.OperationalError as error:
+        if "no such table" not in str(error):
             raise
-        yield from found
-        if len(found) < piece:
-            return
-        after = found[-1][:2]
+        # it was the oldest, and made room
+
+
+def _choice(connection: sqlite3.Connection, part: Partition, wanted: Wanted, given: dict[str, Any]) -> str:
+    """The condition that picks the series; where a partition has an index, the numbers of their rows."""
+    if wanted.series is None:
+        return ""
+    given["chosen"] = json.dumps(wanted.series)
+    if not part.closed:
+        return "AND series IN (SELECT value FROM json_each(:chosen))"
+    places = schema.places(connection, part.id, given["chosen"])
+    given["chosen"] = json.dumps(places)
+    given["first"] = part.first
+    return "AND seq IN (SELECT value + :first FROM json_each(:chosen))"

@@ -143,7 +143,7 @@ class DataLogger(Service[DataLoggerConfig]):
 
     @command(title="Read an export", rights=_MAY_READ)
     async def read_export(self, arguments: ReadArguments) -> Piece:
-        """Whole lines of an export, about 200 kB at a time."""
+        """What is in an export, about 200 kB at a time: whole lines, of Parquet Base64."""
         return self._found().exports.piece(arguments.name, arguments.offset)
 
     @command(title="Delete an export", rights="R3 R5")

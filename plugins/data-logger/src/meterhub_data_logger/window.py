@@ -17,6 +17,8 @@ class Partition:
     rows: int = 0
     time0: int = 0
     time1: int = 0
+    closed: bool = False
+    """It is full, and indexed."""
 
     @property
     def next(self) -> int:
@@ -79,6 +81,8 @@ def read_window(connection: sqlite3.Connection, limit: int) -> Window:
     for number, first, *held in connection.execute("SELECT id, first, rows, time0, time1 FROM part ORDER BY id"):
         if held[0] is None:
             query = f"SELECT count(*), coalesce(min(time), 0), coalesce(max(time), 0) FROM log_{number}"  # noqa: S608
-            held = connection.execute(query).fetchone()  # noqa: PLW2901 - the same, counted
-        parts.append(Partition(number, first, *held))
+            parts.append(Partition(number, first, *connection.execute(query).fetchone()))
+        else:
+            rows, time0, time1 = held
+            parts.append(Partition(number, first, rows, time0, time1, closed=True))
     return Window(tuple(parts), limit)

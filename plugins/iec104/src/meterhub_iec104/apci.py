@@ -62,6 +62,8 @@ class Link:
         self.parameters = parameters
         self.state = State.STOPPED
         self.ever_started = False
+        self.starts = self.stops = 0
+        """How often STARTDT and STOPDT came."""
         self.sent = 0
         """I-format frames sent."""
         self.received = 0
@@ -131,6 +133,15 @@ class Link:
         if self._test_at is None:
             self._test_at = now
             self._out.append(_unnumbered(TESTFR_ACT))
+
+    def deactivate(self) -> None:
+        """Stop data transfer because another connection of the group was started (clause 10).
+
+        What was sent may still be acknowledged, and must be within T1.
+        """
+        if self.state is State.STOPPING:
+            self._stopped()
+        self.state = State.STOPPED
 
     def deadline(self) -> float:
         """The time at which :meth:`tick` has to be called next."""
@@ -205,9 +216,11 @@ class Link:
         if control == STARTDT_ACT:
             self.state = State.STARTED
             self.ever_started = True
+            self.starts += 1
             self._out.append(_unnumbered(STARTDT_CON))
         elif control == STOPDT_ACT:
             self.state = State.STOPPING
+            self.stops += 1
             if self._unconfirmed:
                 self._confirm()
             if not self._sent_at:

@@ -26,8 +26,13 @@ _NEGATIVE = 0x40
 
 
 class Cause(IntEnum):
-    """Causes of transmission (IEC 60870-5-101, table 14)."""
+    """Causes of transmission (IEC 60870-5-101, table 14).
 
+    Answers to a group add its number to ``INTERROGATED`` or ``COUNTER_INTERROGATED``.
+    """
+
+    PERIODIC = 1
+    BACKGROUND = 2
     SPONTANEOUS = 3
     INITIALIZED = 4
     REQUEST = 5
@@ -36,6 +41,7 @@ class Cause(IntEnum):
     DEACTIVATION = 8
     DEACTIVATION_CON = 9
     ACTIVATION_TERM = 10
+    RETURN_REMOTE = 11
     INTERROGATED = 20
     COUNTER_INTERROGATED = 37
     UNKNOWN_TYPE = 44
@@ -52,6 +58,7 @@ class Type(IntEnum):
     C_CI_NA_1 = 101
     C_RD_NA_1 = 102
     C_CS_NA_1 = 103
+    C_RP_NA_1 = 105
     C_TS_TA_1 = 107
 
 
@@ -59,9 +66,14 @@ Event = tuple[int, bytes]
 """What waits to be sent: its :func:`key`, and one information object with its address."""
 
 
-def key(type_id: int, cause: int) -> int:
-    """Objects of the same key may share an ASDU."""
-    return type_id | cause << 8
+def key(type_id: int, cause: int, common_address: int) -> int:
+    """Type, cause and common address in 32 bits; objects of the same key may share an ASDU."""
+    return type_id | cause << 8 | common_address << 16
+
+
+def header_of(common: int) -> tuple[int, int, int]:
+    """Type, cause and common address of a :func:`key`."""
+    return common & 0xFF, common >> 8 & 0xFF, common >> 16
 
 
 def per_asdu(object_size: int) -> int:

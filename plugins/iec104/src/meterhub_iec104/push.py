@@ -22,11 +22,18 @@ class Push:
     deadband: float = 0.0
     relative: bool = False
 
+    def __str__(self) -> str:
+        """The rule in words."""
+        return f"deadband {self.deadband:g}{' %' if self.relative else ''}" if self.mode == "deadband" else self.mode
+
     def wants(self, value: float, last: float | None) -> bool:
         """Whether ``value`` goes out when ``last`` was the value last sent spontaneously."""
-        if self.mode == "deadband":
+        mode = self.mode
+        if mode == "change":
+            return value != last
+        if mode == "deadband":
             if last is None or value == last:
                 return last is None
             limit = self.deadband / 100 * abs(last) if self.relative else self.deadband
             return abs(value - last) >= limit * _EDGE
-        return self.mode == "always" or (self.mode == "change" and value != last)
+        return mode == "always"

@@ -3,92 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from typing import Literal
 
-from meterhub_sdk import Config, Label, PointName, TcpPort, field
-from pydantic import field_validator, model_validator
+from meterhub_sdk import TcpPort, field
+from meterhub_sdk.admission import AddressPattern
+from pydantic import model_validator
 
-from meterhub_iec104.admission import AllowList
 from meterhub_iec104.apci import Parameters
-from meterhub_iec104.elements import KINDS
-from meterhub_iec104.push import Mode, Push
-
-KindName = Literal["M_SP", "M_DP", "M_ST", "M_ME_NA", "M_ME_NB", "M_ME_NC", "M_IT"]
-
-
-class Row(Config):
-    """One mapping: a point of the hub as an information object."""
-
-    type: KindName = field(
-        title="Type",
-        description="M_SP single point (1/30), M_DP double point (3/31), M_ST step position (5/32), M_ME_NA normalized "
-        "(9/34), M_ME_NB scaled (11/35), M_ME_NC short floating point (13/36), M_IT integrated total (15/37). "
-        "Interrogations are answered with the first type identification, events are sent with the second.",
-    )
-    point: PointName = field(title="Data point 1", description="The value; for double points the ON contact.")
-    second_point: PointName | None = field(
-        None,
-        title="Data point 2",
-        description="Double points only: the OFF contact. Left empty, a false data point 1 reads as OFF.",
-    )
-    ioa: int = field(
-        title="IOA", description="Information object address, used once in the whole mapping.", ge=1, le=16_777_215
-    )
-    push: Mode | None = field(
-        None,
-        title="Push mode",
-        description="When a new reading is sent spontaneously: always, on change, on change outside the deadband, or "
-        "never. Left empty: on change; integrated totals never, as masters ask for them. A change of quality "
-        "is always sent, except with never.",
-    )
-    deadband: float = field(
-        0.0,
-        title="Deadband",
-        description="Only with push mode deadband: how far a value must be from the one last sent spontaneously, "
-        "in the unit sent (after scaling) or in percent of it.",
-        ge=0,
-        allow_inf_nan=False,
-    )
-    deadband_kind: Literal["absolute", "percent"] = field("absolute", title="Deadband is")
-    scaling: float = field(
-        1.0, title="Scaling", description="The value is multiplied by this before it is sent.", allow_inf_nan=False
-    )
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Row:
-        shown = f"IOA {self.ioa} ({self.type} {self.point})"
-        if self.second_point is not None and self.type != "M_DP":
-            raise ValueError(f"{shown} has a data point 2, which only double points (M_DP) have; leave it empty")
-        if self.second_point == self.point:
-            raise ValueError(f"{shown} has the same data point 1 and 2; give two contacts, or leave data point 2 empty")
-        if not KINDS[self.type].numeric and (self.push == "deadband" or self.scaling != 1):
-            raise ValueError(f"{shown} is a status, which has no deadband and scaling; choose push mode change")
-        if self.push == "deadband" and self.deadband == 0:
-            raise ValueError(f"{shown} has push mode deadband with deadband 0; give one above 0 or choose change")
-        if self.scaling == 0:
-            raise ValueError(f"{shown} has scaling 0, which makes every value 0; 1 sends values as they are")
-        return self
-
-    @property
-    def rule(self) -> Push:
-        """The push mode, spelled out."""
-        usual: Mode = "never" if KINDS[self.type].counter else "change"
-        return Push(self.push or usual, self.deadband, self.deadband_kind == "percent")
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The points behind the object."""
-        return (self.point,) if self.second_point is None else (self.point, self.second_point)
+from meterhub_iec104.command_settings import CommandSettings
+from meterhub_iec104.group_settings import ConnectionGroup, check_labels
+from meterhub_iec104.mapping_settings import MAX_COMMON_ADDRESS, Group, ZoneName, check_unique
+from meterhub_iec104.tls_settings import IpAddress, TlsSettings
 
 
-class Group(Config):
-    """Mappings that belong together, such as those of one bay or meter."""
-
-    label: Label = field(title="Label")
-    rows: list[Row] = field(default_factory=list, title="Mappings", max_length=20_000)
-
-
-class Iec104Settings(Config):
+class Iec104Settings(TlsSettings):
     """An IEC 60870-5-104 controlled station."""
 
     host: str = field(
@@ -99,22 +28,33 @@ class Iec104Settings(Config):
         min_length=1,
         max_length=253,
     )
-    port: TcpPort = field(2404, title="TCP port")
-    allowed: list[str] = field(
+    listen_also: list[IpAddress] = field(
+        default_factory=list,
+        title="Listen on these too",
+        description="More local IP addresses, such as :: beside 0.0.0.0, or one in each of two networks.",
+        max_length=8,
+    )
+    port: TcpPort = field(2404, title="TCP port", description="Left out, it is 19998 where TLS is used.")
+    allowed: list[AddressPattern] = field(
         default_factory=lambda: ["*.*.*.*"],
         title="Allowed remote addresses",
-        description="Masters that may connect: 192.168.1.10, 192.168.1.*, 10.0.0.0/8, fd00::/8. *.*.*.* is every IPv4 "
-        "address, ::/0 every IPv6 address.",
+        description="Masters that may connect: 192.168.1.10, 192.168.1.*, 10.0.0.0/8, fd00::/8, fe80::1%eth0. *.*.*.* "
+        "is every IPv4 address, ::/0 every IPv6 address.",
         min_length=1,
         max_length=256,
     )
     common_address: int = field(
-        1, title="Common address of ASDU", description="The address of this station.", ge=1, le=65_534
+        1,
+        title="Common address of ASDU",
+        description="The address of this station. Groups may have another one.",
+        ge=1,
+        le=MAX_COMMON_ADDRESS,
     )
     connections: int = field(
         1,
         title="Number of cloned connections",
-        description="Masters that may be connected at the same time. Each gets every event and has its own queue.",
+        description="Masters that may be connected at the same time. Each gets every event and has its own queue. "
+        "Without effect where there are connection groups.",
         ge=1,
         le=16,
     )
@@ -122,7 +62,8 @@ class Iec104Settings(Config):
         "asynchronous",
         title="Initial poll",
         description="Asynchronous: masters may connect at once, and points without a value are marked invalid and not "
-        "topical. Synchronous: connections are refused until every mapped point has a value.",
+        "topical. Synchronous: connections are refused until every mapped point was polled once, or its source "
+        "declared its device failed.",
     )
     initial_poll_limit: int = field(
         60,
@@ -157,20 +98,20 @@ class Iec104Settings(Config):
     time_tags: bool = field(
         True,
         title="Process information has time tags",
-        description="Events carry the time at which the source took the value (CP56Time2a, UTC). "
+        description="Events carry the time at which the source took the value (CP56Time2a). "
         "Answers to interrogations never carry time.",
+    )
+    time_zone: ZoneName = field(
+        "UTC",
+        title="Time zone of time tags",
+        description="UTC, as most control centres want it, or local time, such as Europe/Warsaw; then the SU bit tells "
+        "summer time. Holds for the time tags of commands and for clock synchronization too.",
     )
     unknown_clock_invalid: bool = field(
         False,
         title="Time tags of unverified clocks are invalid",
         description="Time tags of a clock known to be wrong are always marked invalid. With this, so are those of a "
         "clock that nobody vouches for.",
-    )
-    clock_synchronization: Literal["refuse", "confirm"] = field(
-        "refuse",
-        title="Clock synchronization commands",
-        description="How C_CS_NA_1 is answered. The clock of this device is set by its own time service either way; "
-        "confirm is for masters that insist on a positive answer.",
     )
     event_queue: int = field(
         10_000,
@@ -181,13 +122,15 @@ class Iec104Settings(Config):
         ge=100,
         le=1_000_000,
     )
+    connection_groups: list[ConnectionGroup] = field(
+        default_factory=list,
+        title="Connection groups",
+        description="Redundancy groups of masters. With any, the number of cloned connections and the event queue "
+        "above do not count.",
+        max_length=16,
+    )
     groups: list[Group] = field(default_factory=list, title="Groups", max_length=1000)
-
-    @field_validator("allowed")
-    @classmethod
-    def _readable(cls, entries: list[str]) -> list[str]:
-        AllowList(entries)
-        return entries
+    commands: CommandSettings = field(default_factory=CommandSettings, title="Commands")
 
     @model_validator(mode="after")
     def _timers(self) -> Iec104Settings:
@@ -203,20 +146,29 @@ class Iec104Settings(Config):
 
     @model_validator(mode="after")
     def _addresses(self) -> Iec104Settings:
-        places: dict[int, str] = {}
-        labels: set[str] = set()
-        for group in self.groups:
-            if group.label in labels:
-                raise ValueError(f"two groups are called {group.label!r}; give each its own label")
-            labels.add(group.label)
-            for number, row in enumerate(group.rows, 1):
-                place = f"row {number} of group {group.label!r} ({row.type} {row.point})"
-                if row.ioa in places:
-                    raise ValueError(
-                        f"IOA {row.ioa} is used twice, by {places[row.ioa]} and by {place}; give each its own"
-                    )
-                places[row.ioa] = place
+        check_unique(self.groups, self.common_address)
         return self
+
+    @model_validator(mode="after")
+    def _connections(self) -> Iec104Settings:
+        check_labels(self.connection_groups)
+        return self
+
+    @model_validator(mode="after")
+    def _commands(self) -> Iec104Settings:
+        self.commands.check(self.common_address, self._monitored())
+        return self
+
+    def _monitored(self) -> Iterator[tuple[int, int]]:
+        """Common address and IOA of every mapped object."""
+        for group in self.groups:
+            for row in group.rows:
+                yield group.common_address or self.common_address, row.ioa
+
+    @property
+    def hosts(self) -> list[str]:
+        """All local addresses to listen on."""
+        return list(dict.fromkeys((self.host, *self.listen_also)))
 
     @property
     def parameters(self) -> Parameters:

@@ -1,22 +1,15 @@
-"""The station: every information object, kept up to date from the hub and read by the masters."""
+"""The process image: every information object, kept up to date from the hub and read by the masters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from meterhub_sdk import Reading
 
-from meterhub_iec104.apci import MAX_ASDU
-from meterhub_iec104.asdu import ADDRESS_SIZE, MAX_OBJECTS, Cause, Event, build, per_asdu, runs
-from meterhub_iec104.asdu import HEADER_SIZE as HEADER
-from meterhub_iec104.elements import Kind
+from meterhub_iec104.asdu import Cause, Event, build
+from meterhub_iec104.composite import Composite
 from meterhub_iec104.objects import InformationObject
-
-_MIN_RUN = 5
-"""Consecutive addresses from which on an ASDU of their own (SQ=1) is shorter than carrying each address."""
-
-Part = tuple[Kind, bool, tuple[InformationObject, ...]]
-"""What one ASDU of an interrogation carries: kind, SQ, objects."""
+from meterhub_iec104.plan import Part, asdus, plan
 
 
 class Station:
@@ -25,44 +18,28 @@ class Station:
     def __init__(self, common_address: int, objects: Iterable[InformationObject]) -> None:
         self.common_address = common_address
         self.objects = {item.address: item for item in objects}
-        self._by_point: dict[str, list[InformationObject]] = {}
-        for item in self.objects.values():
-            for name in dict.fromkeys(item.names):
-                self._by_point.setdefault(name, []).append(item)
-        self._silent = set(self._by_point)
-        self._general = _plan(item for item in self.objects.values() if not item.kind.counter)
-        self._counters = _plan(item for item in self.objects.values() if item.kind.counter)
+        self._general = _by_group(item for item in self.objects.values() if not item.kind.counter)
+        self._counters = _by_group(item for item in self.objects.values() if item.kind.counter)
 
     @property
-    def points(self) -> list[str]:
-        """The names of all mapped points."""
-        return list(self._by_point)
+    def groups(self) -> frozenset[int]:
+        """The interrogation groups that have objects, of 1 to 16."""
+        return frozenset(group for group in self._general if group)
 
     @property
-    def silent(self) -> int:
-        """How many mapped points never had a value."""
-        return len(self._silent)
+    def counter_groups(self) -> frozenset[int]:
+        """The counter groups that have objects, of 1 to 4."""
+        return frozenset(group for group in self._counters if group)
 
-    def update(self, changed: Mapping[str, Reading], *, seed: bool = False) -> list[Event]:
-        """Take new readings; answers the events they make, in the same order."""
-        events: list[Event] = []
-        by_point, silent = self._by_point, self._silent
-        for name, reading in changed.items():
-            if silent and reading.value is not None:
-                silent.discard(name)
-            for item in by_point.get(name, ()):
-                event = item.update(name, reading, seed=seed)
-                if event is not None:
-                    events.append(event)
-        return events
+    def interrogation(self, originator: int, group: int | None = None) -> Iterator[bytes]:
+        """The ASDUs that answer an interrogation of the station, or of one group, each made when it is asked for."""
+        cause = Cause.INTERROGATED + (group or 0)
+        return asdus(self._general.get(group or 0, ()), cause, self.common_address, originator)
 
-    def interrogation(self, originator: int) -> Iterator[bytes]:
-        """The ASDUs that answer a general interrogation, each made when it is asked for."""
-        return self._answers(self._general, Cause.INTERROGATED, originator)
-
-    def counter_interrogation(self, originator: int) -> Iterator[bytes]:
-        """The ASDUs that answer a counter interrogation, each made when it is asked for."""
-        return self._answers(self._counters, Cause.COUNTER_INTERROGATED, originator)
+    def counter_interrogation(self, originator: int, group: int | None = None) -> Iterator[bytes]:
+        """The ASDUs that answer a counter interrogation, general or of one group, each made when it is asked for."""
+        cause = Cause.COUNTER_INTERROGATED + (group or 0)
+        return asdus(self._counters.get(group or 0, ()), cause, self.common_address, originator)
 
     def read(self, address: int, originator: int) -> bytes:
         """The answer to a read command; ``KeyError`` when the address is not mapped."""
@@ -70,43 +47,81 @@ class Station:
         content = (item.octets, item.element)
         return build(item.kind.untagged, Cause.REQUEST, self.common_address, content, 1, originator=originator)
 
-    def _answers(self, plan: list[Part], cause: Cause, originator: int) -> Iterator[bytes]:
-        for kind, sequence, items in plan:
-            if sequence:
-                content = [items[0].octets, *(item.element for item in items)]
-            else:
-                content = [octets for item in items for octets in (item.octets, item.element)]
-            yield build(
-                kind.untagged,
-                cause,
-                self.common_address,
-                content,
-                len(items),
-                sequence=sequence,
-                originator=originator,
-            )
+
+class Stations:
+    """All common addresses of the server; what the hub brings is taken here."""
+
+    def __init__(self, stations: Iterable[Station]) -> None:
+        self.by_address = {station.common_address: station for station in stations}
+        self._single: dict[str, list[InformationObject]] = {}
+        self._composite: dict[str, list[Composite]] = {}
+        for station in self.by_address.values():
+            for item in station.objects.values():
+                self._register(item)
+        self._silent = set(self.points)
+
+    def _register(self, item: InformationObject) -> None:
+        if len(item.names) == 1:
+            self._single.setdefault(item.names[0], []).append(item)
+            return
+        composite = Composite(item)
+        for name in item.names:
+            self._composite.setdefault(name, []).append(composite)
+
+    @property
+    def points(self) -> list[str]:
+        """The names of all mapped points."""
+        return list(self._single | self._composite)
+
+    @property
+    def silent(self) -> int:
+        """How many mapped points never had a value, and were not declared failed either."""
+        return len(self._silent)
+
+    def update(self, readings: Iterable[tuple[str, Reading]], *, seed: bool = False) -> list[Event]:
+        """Take the readings of one batch; answers the events they make, in the same order.
+
+        ``seed`` makes them what later ones are compared with, and no events.
+        """
+        events: list[Event] = []
+        single, composite, silent = self._single, self._composite, self._silent
+        waiting: dict[Composite, None] = {}
+        instant = 0
+        for name, reading in readings:
+            if silent and (reading.value is not None or reading.time):
+                # a source that declares its device failed publishes no value, but a time
+                silent.discard(name)
+            if waiting and reading.time != instant:
+                _settle(waiting, events, seed)
+            for item in single.get(name, ()):
+                event = item.update(name, reading, seed=seed)
+                if event is not None:
+                    events.append(event)
+            if composite:
+                instant = reading.time
+                for group in composite.get(name, ()):
+                    if group.noted(name):
+                        _settle(waiting, events, seed)
+                    group.note(name, reading)
+                    waiting[group] = None
+        _settle(waiting, events, seed)
+        return events
 
 
-def _plan(objects: Iterable[InformationObject]) -> list[Part]:
-    """Cut objects into ASDUs: per type, long runs of consecutive addresses with SQ=1, the others together."""
-    by_kind: dict[str, list[InformationObject]] = {}
-    for item in sorted(objects, key=lambda item: (item.kind.untagged, item.address)):
-        by_kind.setdefault(item.kind.name, []).append(item)
-    parts: list[Part] = []
-    for items in by_kind.values():
-        kind, loose, at = items[0].kind, list[InformationObject](), 0
-        for run in runs([item.address for item in items]):
-            members = items[at : at + len(run)]
-            at += len(run)
-            if len(run) >= _MIN_RUN or len(items) == len(run) > 1:
-                size = min(MAX_OBJECTS, (MAX_ASDU - HEADER - ADDRESS_SIZE) // kind.size)
-                parts += [(kind, True, cut) for cut in _cut(members, size)]
-            else:
-                loose += members
-        parts += [(kind, False, cut) for cut in _cut(loose, per_asdu(ADDRESS_SIZE + kind.size))]
-    return parts
+def _settle(waiting: dict[Composite, None], events: list[Event], seed: bool) -> None:
+    """An instant is over: the objects of several points are complete."""
+    for composite in waiting:
+        event = composite.settle(seed=seed)
+        if event is not None:
+            events.append(event)
+    waiting.clear()
 
 
-def _cut(items: list[InformationObject], size: int) -> Iterator[tuple[InformationObject, ...]]:
-    for first in range(0, len(items), size):
-        yield tuple(items[first : first + size])
+def _by_group(objects: Iterable[InformationObject]) -> dict[int, list[Part]]:
+    """The plans by group; 0 is the whole station."""
+    members: dict[int, list[InformationObject]] = {0: []}
+    for item in objects:
+        members[0].append(item)
+        if item.group:
+            members.setdefault(item.group, []).append(item)
+    return {group: plan(items) for group, items in members.items()}

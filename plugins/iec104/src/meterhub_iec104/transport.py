@@ -5,18 +5,21 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import errno
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
-from meterhub_sdk import NotReady
+from meterhub_sdk import FrameChannel, Frames, NotReady, place_of
+from meterhub_sdk.admission import AllowList, address_of
+from meterhub_sdk.tls import Handshakes, TlsStatus, peer_subject
 
 from meterhub_iec104 import events
-from meterhub_iec104.admission import AllowList
 from meterhub_iec104.apci import Parameters, ProtocolError
 from meterhub_iec104.control import Control
+from meterhub_iec104.groups import Active, Group, Groups, Place
 from meterhub_iec104.journal import Journal
 from meterhub_iec104.session import Session
-from meterhub_iec104.slots import Slot, Slots
+from meterhub_iec104.tracing import PointTracing
 
 
 @dataclass(slots=True)
@@ -37,37 +40,57 @@ class Connection(asyncio.Protocol):
         self.since = server.clock()
         self.address = ""
         self.remote = ""
+        """Address and port, and with TLS whose certificate it has shown."""
         self.session: Session | None = None
+        self._place: Place | None = None
         self._server = server
         self._loop = asyncio.get_running_loop()
         self._transport: asyncio.Transport | None = None
         self._timer: asyncio.TimerHandle | None = None
+        self._channel: FrameChannel | None = None
         self._blocked = False
-        self._was_started = False
+        self._starts = 0
         self._reason = "it closed the connection"
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Admit the peer, or drop it at once."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        peer = transport.get_extra_info("peername")
-        self.address, self.remote = _shown(peer)
-        slot = self._server.admit(self)
-        if slot is None:
+        subject = peer_subject(transport)
+        self.address = address_of(transport)
+        self.remote = _shown(transport.get_extra_info("peername")) + (f" ({subject})" if subject else "")
+        self._place = self._server.admit(self)
+        if self._place is None:
             transport.abort()
             return
-        now = self._loop.time()
-        self.session = Session(self._server.parameters, self._server.control, slot, now)
+        group, now = self._place.group, self._loop.time()
+        parameters = self._server.parameters_of(group)
+        control = self._server.control
+        self.session = Session(
+            parameters, control, group, now, origin=self.remote, write_out=self.pump, tracing=self._server.tracing
+        )
+        self._record(transport)
         self._arm()
+
+    def _record(self, transport: asyncio.Transport) -> None:
+        """Show all that goes over the connection to the frame recorder, with TLS as it is within."""
+        if self._server.frames is not None:
+            local, remote = (place_of(transport.get_extra_info(end)) for end in ("sockname", "peername"))
+            self._channel = self._server.frames.channel(
+                f"master {remote}", link="iec104", local=local, remote=remote, listening=True
+            )
 
     def data_received(self, data: bytes) -> None:
         """Frames from the master, whole or in pieces."""
         if self.session is None:
             return
+        if self._channel is not None:
+            self._channel.received(data)
+        former = self.session.group.active
         self._guarded(lambda session, now: session.receive(data, now))
-        if self.session is not None and self.session.started and not self._was_started:
-            self._was_started = True
-            self._server.started(self, self.session.slot)
+        if self.session is not None and self.session.link.starts != self._starts:
+            self._starts = self.session.link.starts
+            self._server.started(self, self.session.group, former)
 
     def pump(self) -> None:
         """Write what may be sent now."""
@@ -76,6 +99,8 @@ class Connection(asyncio.Protocol):
         octets = self.session.output(self._loop.time())
         if octets:
             self._transport.write(octets)
+            if self._channel is not None:
+                self._channel.sent(octets)
             self._arm()
 
     def pause_writing(self) -> None:
@@ -95,11 +120,14 @@ class Connection(asyncio.Protocol):
         """The connection is over, whoever ended it."""
         if self._timer is not None:
             self._timer.cancel()
+        if self._channel is not None:
+            self._channel.close()
         session, self.session = self.session, None
-        if session is not None:
+        if session is not None and self._place is not None:
+            session.close()
             if exc is not None:
                 self._reason = f"the connection broke ({exc})"
-            self._server.lost(self, session, self._reason if self._was_started else None)
+            self._server.lost(self, self._place, session, self._reason if self._starts else None)
 
     def probe(self) -> None:
         """Find out whether the master is still there."""
@@ -148,39 +176,55 @@ class Server:
         self,
         control: Control,
         parameters: Parameters,
-        slots: Slots,
+        groups: Groups,
         allowed: AllowList,
         journal: Journal,
         clock: Callable[[], int],
     ) -> None:
         self.control = control
         self.parameters = parameters
-        self.slots = slots
+        self.groups = groups
         self.clock = clock
+        self.frames: Frames | None = None
+        self.tracing: PointTracing | None = None
         self.counts = Counts()
         self.open = True
         """While false every connection is refused."""
-        self.connections: dict[Slot, Connection] = {}
+        self.connections: dict[Place, Connection] = {}
         self.listening = ""
-        """Local address and port."""
+        """Local addresses and port."""
         self._allowed = allowed
         self._journal = journal
         self._idle = asyncio.Event()
         self._server: asyncio.Server | None = None
+        self._handshakes: Handshakes | None = None
 
-    async def listen(self, host: str, port: int) -> None:
-        """Start to listen; :class:`NotReady` says why it cannot."""
+    async def bind(self, hosts: Sequence[str], port: int, handshakes: Handshakes | None = None) -> None:
+        """Take the port, so that nobody else does, with TLS where handshakes are given.
+
+        :class:`NotReady` says why that cannot be.
+        """
         loop = asyncio.get_running_loop()
+        self._handshakes = handshakes
         try:
-            self._server = await loop.create_server(lambda: Connection(self), host, port)
+            self._server = await loop.create_server(self._protocol, hosts, port, start_serving=False)
         except OSError as error:
-            raise NotReady(_cannot_listen(host, port, error)) from error
-        self.listening = _shown(self._server.sockets[0].getsockname())[1]
+            if handshakes is not None:
+                await handshakes.end()
+            raise NotReady(_cannot_listen(" and ".join(hosts), port, error)) from error
+
+    async def listen(self) -> None:
+        """Let peers connect to the port taken."""
+        assert self._server is not None, "the port was not taken"
+        await self._server.start_serving()
+        self.listening = ", ".join(_shown(socket.getsockname()) for socket in self._server.sockets)
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
         if self._server is not None:
             self._server.close()
+        if self._handshakes is not None:
+            await self._handshakes.end()
         for connection in list(self.connections.values()):
             connection.abort("the server was stopped")
         with contextlib.suppress(TimeoutError):
@@ -189,31 +233,50 @@ class Server:
                     self._idle.clear()
                     await self._idle.wait()
 
+    def offer(self, asdus: Sequence[bytes]) -> None:
+        """Give periodic data to every master with data transfer."""
+        for connection in self.connections.values():
+            if connection.session is not None:
+                connection.session.offer(asdus)
+                connection.pump()
+
     def pump(self) -> None:
         """Let every connection send what its queue holds."""
         for connection in self.connections.values():
             connection.pump()
 
-    def admit(self, connection: Connection) -> Slot | None:
-        """A slot for a new connection, or ``None`` when it is refused."""
-        reason = None
-        slot = None
-        if not self._allowed.admits(connection.address):
-            reason = "its address is not allowed"
-        elif not self.open:
-            reason = "the initial poll is not finished"
-        else:
-            slot = self.slots.take(connection.address)
-        if slot is None:
-            self._refused(connection, reason or f"all {len(self.slots.all)} connections are in use")
+    def parameters_of(self, group: Group) -> Parameters:
+        """Where connections of a group may stand by, none is closed for having nothing to do (clause 10)."""
+        return replace(self.parameters, t0=math.inf) if len(group.places) > 1 else self.parameters
+
+    def admit(self, connection: Connection) -> Place | None:
+        """A place for a new connection, or ``None`` when it is refused."""
+        reason = self._objection(connection.address)
+        place = None if reason else self.groups.take(connection.address)
+        if place is None:
+            room = self.groups.room(connection.address)
+            full = f"all {room} connections are in use" if room else "its address is in no connection group"
+            self._refused(connection.address, connection.remote, reason or full)
             return None
         self.counts.accepted += 1
-        self.connections[slot] = connection
-        return slot
+        self.connections[place] = connection
+        return place
 
-    def started(self, connection: Connection, slot: Slot) -> None:
-        """A master began data transfer."""
-        self._journal.note(events.MASTER_CONNECTED, address=connection.remote, connection=slot.number)
+    def started(self, connection: Connection, group: Group, former: Active | None) -> None:
+        """A master began data transfer, perhaps in place of another one of its group."""
+        if former is None or former is connection.session:
+            self._journal.note_some(
+                events.MASTER_CONNECTED, connection.address, address=connection.remote, group=group.label
+            )
+        else:
+            self._journal.note_some(
+                events.MASTER_TOOK_OVER,
+                connection.address,
+                address=connection.remote,
+                former=former.origin,
+                group=group.label,
+            )
+            former.flush()
 
     def broken(self, connection: Connection, reason: str) -> None:
         """A peer broke the protocol."""
@@ -223,33 +286,58 @@ class Server:
             events.PROTOCOL_ERROR, connection.address, now, address=connection.remote, reason=reason
         )
 
-    def lost(self, connection: Connection, session: Session, reason: str | None) -> None:
+    def lost(self, connection: Connection, place: Place, session: Session, reason: str | None) -> None:
         """A connection is over; ``reason`` where it was a master's."""
-        del self.connections[session.slot]
-        self.slots.release(session.slot)
+        del self.connections[place]
+        self.groups.release(place)
         self.counts.sent += session.link.sent
         self.counts.received += session.link.received
         self._idle.set()
         if reason is not None:
-            self._journal.note(events.MASTER_GONE, address=connection.remote, reason=reason)
+            self._journal.note_some(events.MASTER_GONE, connection.address, address=connection.remote, reason=reason)
 
-    def _refused(self, connection: Connection, reason: str) -> None:
+    def tls_status(self) -> TlsStatus | None:
+        """The own certificate and the handshakes; ``None`` without TLS."""
+        return None if self._handshakes is None else self._handshakes.status()
+
+    def unsecured(self, address: str, reason: str) -> None:
+        """A peer whose connection could not be secured."""
+        now = asyncio.get_running_loop().time()
+        self._journal.note_seldom(events.NOT_SECURED, address, now, address=address, reason=reason)
+
+    def _protocol(self) -> asyncio.Protocol:
+        """For a new connection: whoever may not stay gets no handshake."""
+        if self._handshakes is None:
+            return Connection(self)
+        return self._handshakes.protocol(lambda: Connection(self), self._may_begin)
+
+    def _may_begin(self, address: str) -> bool:
+        reason = self._objection(address)
+        if reason:
+            self._refused(address, address, reason)
+        return not reason
+
+    def _objection(self, address: str) -> str:
+        """Why nobody may connect from there now; empty when one may."""
+        if address not in self._allowed:
+            return "its address is not allowed"
+        return "" if self.open else "the initial poll is not finished"
+
+    def _refused(self, address: str, remote: str, reason: str) -> None:
         self.counts.refused += 1
         now = asyncio.get_running_loop().time()
-        self._journal.note_seldom(
-            events.CONNECTION_REFUSED, connection.address, now, address=connection.remote, reason=reason
-        )
+        self._journal.note_seldom(events.CONNECTION_REFUSED, address, now, address=remote, reason=reason)
         for other in list(self.connections.values()):
-            if other.address == connection.address:
+            if other.address == address:
                 other.probe()
 
 
-def _shown(name: tuple[str, int] | tuple[str, int, int, int] | None) -> tuple[str, str]:
-    """Address, and address with port, of a socket name; a peer that is gone already has none."""
+def _shown(name: tuple[str, int] | tuple[str, int, int, int] | None) -> str:
+    """A socket name: address and port; a peer that is gone already has none."""
     if not name:
-        return "", "an unknown address"
+        return "an unknown address"
     address, port = name[0], name[1]
-    return address, f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:
