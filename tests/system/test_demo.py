@@ -11,10 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from meterhub.demo.examples import read_examples
+from meterhub.demo.examples import LISTENERS, read_examples
 from meterhub.demo.line import connect
 
-MOST_PROCESSES = 10
+MOST_PROCESSES = 11
 
 
 async def test_the_demo_is_small_and_all_its_points_are_good(demo, until):
@@ -48,7 +48,7 @@ async def test_one_meter_is_read_ciphered_over_tcp_and_one_over_a_line_whose_spe
 async def test_every_listener_is_in_the_endpoints_and_answers(demo):
     services = {instance: set(found) for instance, found in demo.endpoints.items()}
     assert services == {
-        "gateway": {"iec104-server", "modbus-server"},
+        "gateway": {"http", "iec104-server", "modbus-server"},
         "meter-1": {"dlms-server"},
     }
     for found in demo.endpoints.values():
@@ -90,10 +90,10 @@ def occupied(ports: list[int]) -> Iterator[list[int]]:
 @pytest.mark.slow
 async def test_other_ports_where_the_usual_ones_are_taken_and_ctrl_c_ends_every_process(starter, examples, until):
     usual = [
-        section["port"]
+        section[setting]
         for document in examples.values()
-        for section in document["services"].values()
-        if "port" in section
+        for service, setting in LISTENERS.items()
+        if setting in (section := document["services"].get(service, {}))
     ]
     with occupied(usual):
         running = starter.demo()
@@ -102,7 +102,7 @@ async def test_other_ports_where_the_usual_ones_are_taken_and_ctrl_c_ends_every_
         assert {path.name for path in line_of(running)} == {"gateway", "meter-2"}
         taken = {endpoint["port"] for found in running.endpoints.values() for endpoint in found.values()}
         assert not taken & set(usual)
-        assert len(taken) == 3
+        assert len(taken) == len(usual)
         processes = running.processes()
         assert len(processes) <= MOST_PROCESSES
         running.process.send_signal(signal.SIGINT)

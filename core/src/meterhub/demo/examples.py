@@ -16,7 +16,8 @@ from typing import Any
 from meterhub_sdk import Refused
 
 INSTANCES = ("meter-1", "meter-2", "gateway")
-LISTENERS = ("dlms-server", "modbus-server", "iec104-server")
+LISTENERS = {"dlms-server": "port", "modbus-server": "port", "iec104-server": "port", "http": "http_port"}
+"""The services that listen, and the name of the setting that says where."""
 _TRIED = 200
 
 Document = dict[str, Any]
@@ -60,13 +61,13 @@ def place(documents: dict[str, Document]) -> Endpoints:
     taken: set[int] = set()
     moved: dict[int, int] = {}
     for name, document in documents.items():
-        for service in LISTENERS:
+        for service, setting in LISTENERS.items():
             section = document["services"].get(service)
-            if section is None or "port" not in section:
+            if section is None or setting not in section:
                 continue
-            usual = section["port"]
-            section["port"] = moved[usual] = _free_port(section["host"], usual, taken)
-            endpoints.setdefault(name, {})[service] = {"host": section["host"], "port": section["port"]}
+            host, usual = section.get("host", "127.0.0.1"), section[setting]
+            section[setting] = moved[usual] = _free_port(host, usual, taken)
+            endpoints.setdefault(name, {})[service] = {"host": host, "port": section[setting]}
     for meter in documents["gateway"]["services"]["dlms-client"]["meters"]:
         if "port" in meter:
             meter["port"] = moved[meter["port"]]

@@ -88,12 +88,14 @@ class _Demo:
             if instance.password:
                 console.print(f"Password of access_admin at {instance.name}, shown only now: {instance.password}")
         gateway = endpoints["gateway"]
-        modbus, iec104 = gateway["modbus-server"], gateway["iec104-server"]
+        modbus, iec104, http = gateway["modbus-server"], gateway["iec104-server"], gateway["http"]
         home = self._directory / "gateway"
         console.print(
             f"Two meters are read over DLMS/COSEM, one ciphered over TCP, one over a serial line of {BAUD} Bd; "
-            "the gateway serves them on. Try, in another terminal:"
+            "the gateway serves them on."
         )
+        console.print(f"In a browser: http://{http['host']}:{http['port']} (user access_admin)", style="bold")
+        console.print("Or, in another terminal:")
         console.print(
             f"  mbpoll -m tcp -p {modbus['port']} -a 1 -0 -r 0 -c 3 -t 4:int -B -1 {modbus['host']}"
             "      (energies of meter 1 in Wh and varh)",

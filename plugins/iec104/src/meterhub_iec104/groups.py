@@ -155,8 +155,9 @@ class Groups:
     def take(self, address: str) -> Place | None:
         """The place for a new connection, or ``None`` when its master has none that is free.
 
-        A master gets the place it had before, another one a fresh one, or failing that the one that has been free for
-        longest, whose events nobody else came to fetch.
+        A master gets the place it had before: of several the one where data was transferred, then the latest. Another
+        one gets a fresh one, or failing that the one that has been free for longest, whose events nobody else came to
+        fetch.
         """
         free = [place for place in self.places if not place.taken and place.group.admits(address)]
         if not free:
@@ -182,7 +183,9 @@ class Groups:
 
     def _rank(self, place: Place, address: str) -> tuple[int, bool, bool, int]:
         order = 0 if self._cloned else place.group.index
-        return order, place.address != address, place.address != "", place.freed
+        if place.address == address:
+            return order, False, not place.group.announced, -place.freed
+        return order, True, place.address != "", place.freed
 
 
 def labels(config: Iec104Settings) -> list[str]:
