@@ -311,3 +311,19 @@ async def meter(rig: Rig) -> Meter:
 def offered() -> types.SimpleNamespace:
     """The services, settings and events that the rig's plugin has."""
     return types.SimpleNamespace(Meter=Meter, Plain=Plain, MeterConfig=MeterConfig, SEEN=SEEN, Answer=Answer)
+
+
+@pytest.fixture
+async def relay(rig: Rig) -> Meter:
+    """A service with a writable point, and one in another worker that may write it."""
+    rig.install("acme-writer", write=["meter/*"])
+    rig.order("meter", points=["closed"], kind="bool", writable=True)
+    rig.order("meter@writer", "acme-writer", points=[])
+    await rig.apply()
+    return rig.meter()
+
+
+@pytest.fixture
+def writer(relay: Meter, rig: Rig) -> Any:
+    """The points as the other service sees them."""
+    return rig.meter("meter@writer").hub.points

@@ -12,21 +12,6 @@ from meterhub.store import StoreError
 
 
 @pytest.fixture
-async def relay(rig):
-    """A service with a writable point, and one in another worker that may write it."""
-    rig.install("acme-writer", write=["meter/*"])
-    rig.order("meter", points=["closed"], kind="bool", writable=True)
-    rig.order("meter@writer", "acme-writer", points=[])
-    await rig.apply()
-    return rig.meter()
-
-
-@pytest.fixture
-def writer(relay, rig):
-    return rig.meter("meter@writer").hub.points
-
-
-@pytest.fixture
 def entries(rig):
     async def read(**query):
         return (await rig.ledger.read(LedgerQuery(**query)))["commands"]

@@ -11,21 +11,6 @@ from meterhub.commands import writes
 from meterhub.wire import Disconnected
 
 
-@pytest.fixture
-async def relay(rig):
-    """A service with a writable point, and one in another worker that may write it."""
-    rig.install("acme-writer", write=["meter/*"])
-    rig.order("meter", points=["closed"], kind="bool", writable=True)
-    rig.order("meter@writer", "acme-writer", points=[])
-    await rig.apply()
-    return rig.meter()
-
-
-@pytest.fixture
-def writer(relay, rig):
-    return rig.meter("meter@writer").hub.points
-
-
 def refusals(rig):
     return [entry["reason"] for entry in rig.recorded.of("write-refused")]
 
