@@ -386,3 +386,21 @@ def test_every_field_has_a_title_and_a_description():
             for name, info in model.model_fields.items():
                 assert info.title, (model, name)
                 assert info.description, (model, name)
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+async def test_a_push_is_shown_as_a_frame_a_step_and_a_peer(push_hub, port, transport):
+    frame = wrap(1, 102, notification())
+    push_hub.trace.points.add("under-test/m/energy")
+    async with listening(push_hub, port, LOCAL) as service:
+        if transport == "tcp":
+            await send(port, frame)
+        else:
+            send_datagram(port, frame)
+        await push_hub.until_published("m/energy")
+        conversion = service.conversion()
+    (channel,) = push_hub.recorder.channels
+    assert [entry[2:] for entry in channel.frames] == [(False, False, frame)]
+    assert (channel.link, channel.listening, channel.closed) == (f"dlms-{transport}", True, True)
+    assert [step.step for step in push_hub.steps] == ["decoded"]
+    assert (conversion.role, conversion.peers[0].state, conversion.counters["pushes"]) == ("server", "good", 1)

@@ -209,6 +209,20 @@ async def test_a_meter_that_tells_no_time_gives_that_of_the_arrival_and_says_so(
         assert client.status().meters[0].time.startswith("arrival (")
 
 
+async def test_a_readout_is_shown_as_frames_steps_and_a_peer(hub, bus):
+    device = bus.add("")
+    hub.trace.points.add(f"{hub.name}/m/energy")
+    async with reading(hub, bus, meter()) as client:
+        await hub.until_published("m/energy")
+        conversion = client.conversion()
+    (channel,) = hub.recorder.channels
+    said = {sent: b"".join(octets for _, _, way, _, octets in channel.frames if way is sent) for sent in (True, False)}
+    assert said[True].startswith(b"/?!\r\n\x060")
+    assert said[False] == device.identification + device.readout
+    assert [step.step for step in hub.steps] == ["decoded"]
+    assert (conversion.role, conversion.peers[0].state, conversion.counters["readouts"]) == ("client", "good", 1)
+
+
 def flip(place: int, change: int) -> Callable[[bytes], bytes]:
     return lambda readout: readout[:place] + bytes((readout[place] ^ change,)) + readout[place + 1 :]
 

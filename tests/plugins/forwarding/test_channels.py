@@ -260,7 +260,7 @@ async def test_a_port_of_the_wrong_kind_or_with_a_bad_secret_harms_nobody_else(
         assert await bus.receive(5) == b"works"
         await rig.until(lambda: len(rig.names()) == 2)
         assert "no base-meter channel" in rig.end(2).state
-        assert "chain and key" in rig.end(1).state
+        assert "the secret chain holds no certificate" in rig.end(1).state
 
 
 async def test_the_speed_follows_a_sign_on_and_comes_back(rig: Any, connect: Any, free_port: Callable[[], int]) -> None:

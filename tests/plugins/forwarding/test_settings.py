@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from meterhub_forwarding.addresses import Allowed
 from meterhub_forwarding.service import Forwarding
 from meterhub_forwarding.settings import ForwardingConfig
+from meterhub_sdk.admission import AllowList
 from meterhub_sdk.config import references
 from pydantic import ValidationError
 
@@ -75,6 +75,6 @@ def test_ten_channels_on_four_buses_and_shared_ports_are_accepted(fake_hub: Any)
     ],
 )
 def test_allowed_addresses(patterns: list[str], inside: str, outside: str) -> None:
-    allowed = Allowed(patterns)
+    allowed = AllowList(patterns)
     assert inside in allowed
     assert outside not in allowed

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import os
 import shutil
 import ssl
@@ -11,12 +10,9 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from meterhub_sdk.testing import Identity
 
 Chunks = list[tuple[int, bytes]]
 
@@ -67,36 +63,15 @@ def is_interleaving(whole: bytes, first: bytes, second: bytes) -> bool:
     return len(first) in reachable
 
 
-def certificate() -> tuple[str, str]:
-    """A certificate for 127.0.0.1 and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
-    now = datetime.datetime.now(datetime.UTC)
-    built = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    pem = serialization.Encoding.PEM
-    private = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    return built.public_bytes(pem).decode(), private.decode()
-
-
 async def test_tls_on_both_sides(rig: Any, free_port: Callable[[], int]) -> None:
     """One channel serves TLS; another one connects to it with TLS, verified."""
     far, near = rig.port("far"), rig.port("near")
-    chain, key = certificate()
-    rig.hub.secrets |= {"chain": chain, "key": key}
+    authority = Identity.authority()
+    server = authority.issue("localhost")
+    rig.hub.secrets |= {"chain": server.pem, "key": server.key_pem, "authority": authority.pem}
     port = free_port()
     serving = {"kind": "tcp-listen", "host": "127.0.0.1", "port": port, "tls_certificate": "chain", "tls_key": "key"}
-    calling = {"kind": "tcp-client", "host": "localhost", "port": port, "tls": True, "tls_authority": "chain"}
+    calling = {"kind": "tcp-client", "host": "localhost", "port": port, "tls": True, "tls_authority": "authority"}
     async with rig.running(
         {**channel(serving, {"kind": "serial", "port": "far"}), "label": "serving"},
         {**channel(calling, {"kind": "serial", "port": "near"}), "label": "calling"},

@@ -63,6 +63,22 @@ async def test_events_carry_the_time_of_their_source(own_server, station, client
         assert (switch.time, switch.clock) == (NOON + 5_000_000, Clock.INVALID)
 
 
+async def test_frames_of_both_directions_steps_and_the_station_are_shown(own_server, station, client, until):
+    await own_server(ROWS, READINGS)
+    async with client(station(POINTS)) as (hub, service):
+        hub.trace.points.add(f"{hub.name}/rtu/power")
+        await until(lambda: {"frame", "decoded"} <= {step.step for step in hub.steps})
+        conversion = service.conversion()
+        (channel,) = hub.recorder.channels
+        octets = [(sent, octets) for _, _, sent, _, octets in channel.frames]
+    assert (True, bytes.fromhex("680407000000")) in octets
+    assert (False, bytes.fromhex("68040b000000")) in octets
+    assert all(frame[0] == 0x68 and len(frame) == frame[1] + 2 for _, frame in octets)
+    assert [entry[0] for entry in channel.frames] == sorted(entry[0] for entry in channel.frames)
+    assert (conversion.role, conversion.peers[0].name, conversion.peers[0].state) == ("client", "rtu", "connected")
+    assert channel.closed
+
+
 async def test_a_lost_station_leaves_stale_readings_and_is_connected_again(own_server, station, client, until):
     peer = await own_server(ROWS, READINGS)
     async with client(station(POINTS)) as (hub, service):

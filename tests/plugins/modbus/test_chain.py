@@ -21,6 +21,7 @@ from meterhub_modbus.simulator.settings import ModbusSimulatorConfig
 from meterhub_sdk import Requester
 from meterhub_sdk.simulation import SimulatedLine, Terminal
 from meterhub_sdk.testing import FakeHub, free_port
+from pymodbus.framer import FramerRTU
 
 BAUD = 19_200
 ROWS = templates.load("eastron-sdm630").rows
@@ -88,6 +89,36 @@ async def chain(hubs: tuple[FakeHub, FakeHub]) -> AsyncIterator[Chain]:
             made = Chain(port, simulator, hub, line)
             await hub.until_published(*(f"main/{row.label}" for row in ROWS), timeout=20)
             yield made
+
+
+async def test_a_value_is_followed_from_its_frame_to_the_bank_it_is_shown_in(chain):
+    row = ROWS[0]
+    hub = chain.hub
+    hub.trace.points.add(f"modbus-client/main/{row.label}")
+    await chain.until(lambda: {"frame", "decoded", "shown"} <= {step.step for step in hub.steps})
+    steps = {step.step: step.detail for step in reversed(hub.steps)}
+    (bus,) = (channel for channel in hub.recorder.channels if channel.link == "modbus-rtu")
+    octets = steps["frame"].partition(" in ")[2]
+    assert octets in [frame[-1].hex(" ") for frame in bus.frames if not frame[2]]
+    assert steps["shown"].startswith(f"{row.bank} {row.address}, quality good")
+    assert {step.point for step in hub.steps} == {f"modbus-client/main/{row.label}"}
+
+
+async def test_requests_and_answers_are_shown_as_whole_frames(chain):
+    question = struct.pack(">HHHBBHH", 7, 0, 6, 17, 4, ROWS[0].address, 2)
+    reader, writer = await asyncio.open_connection("127.0.0.1", chain.port)
+    for piece in (question[:5], question[5:] + question):
+        writer.write(piece)
+        await asyncio.sleep(0)
+    async with asyncio.timeout(10):
+        await reader.readexactly(2 * (9 + 4))
+    writer.close()
+    links = {channel.link: channel for channel in chain.hub.recorder.channels}
+    for frame in links["modbus-rtu"].frames:
+        assert FramerRTU.check_CRC(frame[-1][:-2], int.from_bytes(frame[-1][-2:], "big"))
+    served = [(sent, octets) for _, _, sent, _, octets in links["modbus-tcp"].frames]
+    assert sorted(sent for sent, _ in served) == [False, False, True, True]
+    assert all(len(octets) == 6 + int.from_bytes(octets[4:6], "big") for _, octets in served)
 
 
 async def mbpoll(port: int) -> Values:

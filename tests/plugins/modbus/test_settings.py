@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from meterhub_modbus.addresses import AllowList
 from meterhub_modbus.settings import ModbusServerConfig
+from meterhub_sdk.admission import AllowList
 from pydantic import ValidationError
 
 

@@ -10,7 +10,6 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from meterhub_modbus.addresses import AllowList
 from meterhub_modbus.banks import Mapping
 from meterhub_modbus.identification import DeviceIdentification
 from meterhub_modbus.notices import Notices
@@ -19,6 +18,7 @@ from meterhub_modbus.service import ModbusServer
 from meterhub_modbus.settings import Identification, ModbusServerConfig
 from meterhub_modbus.tcp import TcpServer
 from meterhub_sdk import NotReady, Reading
+from meterhub_sdk.admission import AllowList
 from meterhub_sdk.testing import FakeHub
 
 ROWS = [{"point": f"d/p{n}", "bank": "holding", "address": n, "format": "u16", "writable": True} for n in range(20)]

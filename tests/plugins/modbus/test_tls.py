@@ -3,81 +3,39 @@
 from __future__ import annotations
 
 import asyncio
-import datetime
 import ssl
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from meterhub_modbus.service import ModbusServer
 from meterhub_modbus.settings import ModbusServerConfig
-from meterhub_modbus.tls import server_context
 from meterhub_sdk import ConfigError
+from meterhub_sdk.testing import Identity
 from pydantic import ValidationError
 from pymodbus.client import AsyncModbusTlsClient
 
 ROWS = [{"point": "d/p", "bank": "holding", "address": 0, "format": "u16", "writable": True}]
 TLS = {"tls_certificate": "chain", "tls_key": "key"}
 MUTUAL = {**TLS, "tls_authority": "authority"}
-PEM = serialization.Encoding.PEM
 
-
-@dataclass
-class Identity:
-    """A certificate with its key."""
-
-    certificate: x509.Certificate
-    key: ec.EllipticCurvePrivateKey
-
-    @property
-    def chain_pem(self) -> str:
-        return self.certificate.public_bytes(PEM).decode()
-
-    @property
-    def key_pem(self) -> str:
-        return self.key.private_bytes(PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()).decode()
-
-
-def identity(name: str, issuer: Identity | None = None) -> Identity:
-    """A new one, signed by its issuer, else an authority signed by itself."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    now = datetime.datetime.now(datetime.UTC)
-    builder = x509.CertificateBuilder(
-        issuer_name=subject if issuer is None else issuer.certificate.subject,
-        subject_name=subject,
-        public_key=key.public_key(),
-        serial_number=x509.random_serial_number(),
-        not_valid_before=now - datetime.timedelta(hours=1),
-        not_valid_after=now + datetime.timedelta(hours=1),
-    )
-    builder = builder.add_extension(x509.SubjectAlternativeName([x509.DNSName(name)]), critical=False)
-    builder = builder.add_extension(x509.BasicConstraints(ca=issuer is None, path_length=None), critical=True)
-    return Identity(builder.sign(key if issuer is None else issuer.key, hashes.SHA256()), key)
-
-
-AUTHORITY = identity("an authority")
-SERVER = identity("localhost", AUTHORITY)
-CLIENT = identity("a client", AUTHORITY)
-STRANGER = identity("a stranger", identity("another authority"))
+AUTHORITY = Identity.authority()
+SERVER = AUTHORITY.issue("localhost")
+CLIENT = AUTHORITY.issue("a client")
+STRANGER = Identity.authority("another authority").issue("a stranger")
 
 
 @pytest.fixture(autouse=True)
 def secrets(fake_hub):
-    fake_hub.secrets |= {"chain": SERVER.chain_pem, "key": SERVER.key_pem, "authority": AUTHORITY.chain_pem}
+    fake_hub.secrets |= {"chain": SERVER.pem, "key": SERVER.key_pem, "authority": AUTHORITY.pem}
 
 
 @pytest.fixture
 def context(tmp_path: Path):
     def make(own: Identity | None = None) -> ssl.SSLContext:
-        made = ssl.create_default_context(cadata=AUTHORITY.chain_pem)
+        made = ssl.create_default_context(cadata=AUTHORITY.pem)
         if own is not None:
             file = tmp_path / "client.pem"
-            file.write_text(own.chain_pem + own.key_pem, "ascii")
+            file.write_text(own.pem + own.key_pem, "ascii")
             made.load_cert_chain(file)
         return made
 
@@ -166,10 +124,14 @@ async def test_clients_that_hang_in_the_handshake_hold_up_nobody(serve, context)
     assert not [task for task in asyncio.all_tasks() if "_secure" in repr(task)]
 
 
-async def test_a_handshake_that_takes_too_long_ends(serve, monkeypatch):
-    monkeypatch.setattr("meterhub_modbus.tls.HANDSHAKE_TIMEOUT", 0.05)
-    async with serve(ROWS, **TLS) as running:
-        assert await (await running.client()).closed()
+async def test_a_pinned_client_is_served_and_no_other_of_the_same_authority(serve, context, fake_hub):
+    fake_hub.secrets["pinned"] = CLIENT.pem
+    async with serve(ROWS, tls_pinned="pinned", **MUTUAL) as running:
+        running.hub.give("d/p", 7)
+        assert await exchanged(running.port, context(CLIENT)) == ANSWER
+        assert await exchanged(running.port, context(AUTHORITY.issue("a colleague"))) == ""
+        status = running.service.status()
+        assert (status.accepted, status.tls.failed, status.tls.subject) == (1, 1, "CN=localhost")
 
 
 async def test_allow_list_and_limit_hold_before_the_handshake(serve, context):
@@ -189,24 +151,13 @@ async def test_allow_list_and_limit_hold_before_the_handshake(serve, context):
 
 @pytest.mark.parametrize(
     ("secret", "words"),
-    [("chain", "chain and key must hold"), ("key", "chain and key must hold"), ("authority", "secret authority")],
+    [("chain", "the secret chain"), ("key", "the secret key"), ("authority", "the secret authority")],
 )
 async def test_a_secret_that_holds_no_certificate_is_named_and_not_shown(fake_hub, secret, words):
     fake_hub.secrets[secret] = "swordfish"
     with pytest.raises(ConfigError, match=words) as caught:
         await ModbusServer(fake_hub, ModbusServerConfig(port=1502, **MUTUAL)).run()
     assert "swordfish" not in str(caught.value)
-
-
-async def test_a_key_of_another_certificate_and_an_encrypted_key_are_refused(fake_hub):
-    config = ModbusServerConfig(**TLS)
-    encrypted = CLIENT.key.private_bytes(
-        PEM, serialization.PrivateFormat.PKCS8, serialization.BestAvailableEncryption(b"x")
-    )
-    for key in (CLIENT.key_pem, encrypted.decode()):
-        fake_hub.secrets["key"] = key
-        with pytest.raises(ConfigError, match="private key"):
-            await server_context(fake_hub, config)
 
 
 @pytest.mark.parametrize(

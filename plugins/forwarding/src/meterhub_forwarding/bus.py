@@ -6,6 +6,8 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
+from meterhub_sdk import FrameChannel
+
 STALL = 3.0
 """Seconds that a port may take nothing before the bus goes on without it."""
 _COLLECT_LIMIT = 4096
@@ -21,8 +23,16 @@ class Port(ABC):
         self.bus = bus
         self.group = group
         self.demands = demands
+        self.channel: FrameChannel | None = None
+        """The frame recorder's, while the stream is open."""
         self.bytes_in = 0
         self.bytes_out = 0
+
+    def written(self, data: bytes) -> None:
+        """It went out."""
+        self.bytes_out += len(data)
+        if self.channel is not None:
+            self.channel.sent(data)
 
     @abstractmethod
     def send(self, data: bytes) -> None:
@@ -90,6 +100,8 @@ class Bus:
     def received(self, source: Port, data: bytes) -> None:
         """A port received data."""
         source.bytes_in += len(data)
+        if source.channel is not None:
+            source.channel.received(data)
         if self._gap is None:
             self._deliver(source, data)
             return

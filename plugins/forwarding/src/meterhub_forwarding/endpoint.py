@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from meterhub_sdk import ConfigError, EventType, Hub, NotReady, Refused, moment
+from meterhub_sdk.tls import TlsStatus
 from pydantic import BaseModel, Field
 
 from meterhub_forwarding.bus import Bus, Port
@@ -31,6 +32,7 @@ class EndpointStatus(BaseModel):
     bytes_out: int = Field(title="Bytes sent")
     lost: int = Field(title="Bytes lost", description="Thrown away because the endpoint was absent or stalled.")
     errors: int = Field(0, title="Line errors", description="Parity, framing and overruns of a serial port.")
+    tls: TlsStatus | None = Field(None, title="TLS", description="Empty without TLS.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +71,10 @@ class Endpoint(ABC):
     def peers(self) -> list[str]:
         """Who is at the other side."""
         return []
+
+    def tls(self) -> TlsStatus | None:
+        """The own certificate and the handshakes; ``None`` without TLS."""
+        return None
 
     async def run(self) -> None:
         """Try again and again, with growing delay; wrong settings end it until they change."""
@@ -133,6 +139,7 @@ class Endpoint(ABC):
             bytes_in=self._bytes_in + sum(port.bytes_in for port in ports),
             bytes_out=self._bytes_out + sum(port.bytes_out for port in ports),
             lost=self.lost,
+            tls=self.tls(),
         )
 
 

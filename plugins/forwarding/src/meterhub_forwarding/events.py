@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meterhub_sdk import EventType, Log, Severity
+from meterhub_sdk.tls import tls_events
 
 NO_SERIAL = EventType(
     number=1,
@@ -64,6 +65,8 @@ ENDPOINT_MISCONFIGURED = EventType(
     help="Correct the settings or the secret that the sentence names; the other endpoints of the channel go on.",
 )
 
+TLS_EVENTS = tls_events(8, "forwarding", "The service")
+
 EVENT_TYPES = (
     NO_SERIAL,
     PEER_REFUSED,
@@ -72,4 +75,5 @@ EVENT_TYPES = (
     ENDPOINT_DOWN,
     ENDPOINT_UP,
     ENDPOINT_MISCONFIGURED,
+    *TLS_EVENTS,
 )

@@ -20,9 +20,13 @@ class Notices:
         self._queue: asyncio.Queue[tuple[EventType, dict[str, str | int | float]]] = asyncio.Queue(_QUEUE)
         self._last: dict[_Key, float] = {}
         self.left_out = 0
+        self.last_error = ""
+        """Why something went wrong last, for people."""
 
     def note(self, event: EventType, channel: str, endpoint: str = "", **parameters: str | int | float) -> None:
         """Have an entry written, unless there was one of this type about this endpoint just now."""
+        if "why" in parameters:
+            self.last_error = f"{channel}: {endpoint}: {parameters['why']}"
         now = asyncio.get_running_loop().time()
         key = (event.number, channel, endpoint)
         if now - self._last.get(key, -INTERVAL) < INTERVAL or self._queue.full():

@@ -45,10 +45,21 @@ class SerialPort(asyncio.Protocol, Port):
         if self._held:
             line.pause_reading()
         self._line, self.expected = line, False
+        self._record()
         self._go_on()
+
+    def _record(self) -> None:
+        """Show the frame recorder what goes over the line."""
+        if self.channel is None:
+            place, port = self._endpoint.place, self._endpoint.port
+            name = f"{place.channel}: port {port}"
+            self.channel = place.hub.frames.channel(name, link="serial", local=port, redact=True)
 
     def release(self) -> None:
         """The line is not ours any more."""
+        if self.channel is not None:
+            self.channel.close()
+            self.channel = None
         self._line = None
         if self._change is not None:
             self._change.cancel()
@@ -114,7 +125,7 @@ class SerialPort(asyncio.Protocol, Port):
         except NotReady:
             self._endpoint.lost += len(data)
         else:
-            self.bytes_out += len(data)
+            self.written(data)
 
     def _wait(self, data: bytes) -> None:
         """Keep it until the line is there; without hope of that, or without room, it is lost."""
@@ -169,6 +180,7 @@ class SerialEndpoint(Endpoint):
     def __init__(self, place: Place, end: SerialEnd) -> None:
         super().__init__(place, end.title)
         self._end = end
+        self.port = end.port
         self._port = SerialPort(self)
         self._totals = LineTotals()
         place.bus.attach(self._port)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import datetime
 
-from meterhub_sdk import Feature, Hub, Service
+from meterhub_sdk import Conversion, Feature, Hub, Peer, Service
 from pydantic import BaseModel, Field
 
 from meterhub_forwarding.channel import ChannelStatus, RunningChannel, disabled
@@ -52,6 +53,29 @@ class Forwarding(Service[ForwardingConfig]):
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    def conversion(self) -> Conversion:
+        """One row for each endpoint."""
+        rows = [(channel.settings.label, end.status()) for channel in self._running for end in channel.endpoints]
+        return Conversion(
+            role="forwarder",
+            peers=[
+                Peer(
+                    name=f"{label}: {end.endpoint}",
+                    state=end.state,
+                    since=None if end.since is None else datetime.fromisoformat(end.since),
+                    detail=", ".join(end.peers),
+                )
+                for label, end in rows
+            ],
+            counters={
+                "bytes received": sum(end.bytes_in for _, end in rows),
+                "bytes sent": sum(end.bytes_out for _, end in rows),
+                "bytes lost": sum(end.lost for _, end in rows),
+                "line errors": sum(end.errors for _, end in rows),
+            },
+            last_error=self._notices.last_error if self._notices is not None else "",
+        )
 
     def status(self) -> ForwardingStatus:
         """Every channel with its endpoints."""

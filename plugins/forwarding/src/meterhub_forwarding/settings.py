@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from meterhub_sdk import Config, Label, SecretName, SerialPort, TcpPort, UdpPort, field
+from meterhub_sdk import Config, Label, SerialPort, TcpPort, UdpPort, field
+from meterhub_sdk.admission import EVERYBODY, AddressPattern
+from meterhub_sdk.tls import TlsClient, TlsServer
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
-
-from meterhub_forwarding.addresses import AddressPattern
 
 MOST_CHANNELS = 10
 MOST_BUSES = 4
-EVERYBODY = ["*.*.*.*", "::/0"]
 
 
 def _check_host(text: str) -> str:
@@ -30,7 +29,7 @@ Host = Annotated[
 PortNumber = Annotated[int, Field(ge=1, le=65535)]
 
 
-class TcpListen(Config):
+class TcpListen(TlsServer):
     """A TCP port that others connect to."""
 
     kind: Literal["tcp-listen"] = field("tcp-listen", title="Kind")
@@ -43,24 +42,14 @@ class TcpListen(Config):
     )
     hear_each_other: bool = field(False, title="Clients hear each other")
     idle_timeout: float | None = field(None, title="Close idle clients after", unit="s", ge=1, le=86400)
-    tls_certificate: SecretName | None = field(
-        None, title="TLS certificate", description="Secret that holds the certificate chain as PEM; empty for no TLS."
-    )
-    tls_key: SecretName | None = field(None, title="TLS key", description="Secret that holds the private key as PEM.")
 
     @property
     def title(self) -> str:
         """The endpoint in events and the status."""
         return f"TCP port {self.port}"
 
-    @model_validator(mode="after")
-    def _tls_whole(self) -> Self:
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError(f"{self.title} has only one of TLS certificate and TLS key; give both, or neither")
-        return self
 
-
-class TcpConnect(Config):
+class TcpConnect(TlsClient):
     """A TCP port of another machine that this one connects to."""
 
     kind: Literal["tcp-client"] = field("tcp-client", title="Kind")
@@ -70,10 +59,6 @@ class TcpConnect(Config):
         10.0, title="Longest time between two tries", description="They begin at one second.", unit="s", ge=1, le=3600
     )
     idle_timeout: float | None = field(None, title="Connect anew when idle for", unit="s", ge=1, le=86400)
-    tls: bool = field(False, title="TLS")
-    tls_authority: SecretName | None = field(
-        None, title="TLS authority", description="Secret with the authority's certificate; empty for the system's."
-    )
 
     @property
     def title(self) -> str:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from typing import cast
 
-from meterhub_sdk import NotReady
+from meterhub_sdk import NotReady, place_of
+from meterhub_sdk.admission import AllowList, address_of
 
-from meterhub_forwarding.addresses import Allowed
 from meterhub_forwarding.bus import Port
 from meterhub_forwarding.endpoint import Endpoint, Place
 from meterhub_forwarding.events import PEER_REFUSED
@@ -26,7 +26,7 @@ class Datagrams(asyncio.DatagramProtocol, Port):
         self._endpoint = endpoint
         self._end = end
         self._fixed = end.peer_host is not None
-        self._allowed = Allowed(end.allowed)
+        self._allowed = AllowList(end.allowed)
         self._held = False
         self._full = False
         self.transport: asyncio.DatagramTransport | None = None
@@ -36,11 +36,18 @@ class Datagrams(asyncio.DatagramProtocol, Port):
         self.transport = cast(asyncio.DatagramTransport, transport)
         if self._fixed:
             self.peer = transport.get_extra_info("peername")
+        self.channel = self._endpoint.place.hub.frames.channel(
+            f"{self._endpoint.place.channel}: {self._endpoint.title}",
+            link="udp",
+            local=place_of(transport.get_extra_info("sockname")),
+            remote=place_of(self.peer),
+            redact=True,
+        )
         self._endpoint.joined(self)
 
     def datagram_received(self, data: bytes, addr: _Address) -> None:
         """Pass it on; while the bus is full there is nowhere to put it."""
-        if addr[0] not in self._allowed:
+        if address_of(addr) not in self._allowed:
             self._endpoint.note(PEER_REFUSED, peer=f"{addr[0]}:{addr[1]}", why="its address is not allowed")
         elif self._held:
             self._endpoint.lost += len(data)
@@ -65,6 +72,8 @@ class Datagrams(asyncio.DatagramProtocol, Port):
     def connection_lost(self, exc: Exception | None) -> None:
         """Leave the bus."""
         self.lost.set()
+        if self.channel is not None:
+            self.channel.close()
         self._endpoint.left(self)
 
     # -- the bus ------------------------------------------------------------------------------
@@ -74,7 +83,7 @@ class Datagrams(asyncio.DatagramProtocol, Port):
         if self.transport is None or self.peer is None or self._full:
             self._endpoint.lost += len(data)
             return
-        self.bytes_out += len(data)
+        self.written(data)
         for at in range(0, len(data), self._end.datagram):
             piece = data[at : at + self._end.datagram]
             self.transport.sendto(piece, None if self._fixed else self.peer)

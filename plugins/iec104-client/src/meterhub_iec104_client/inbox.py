@@ -4,6 +4,7 @@
 # no "from __future__ import annotations" here: c104 compares the signatures of its callbacks as they stand
 import asyncio
 import contextlib
+import time
 from collections import deque
 
 import c104
@@ -21,6 +22,8 @@ class Inbox:
 
     def __init__(self) -> None:
         self.frames: deque[bytes] = deque()
+        self.passed: deque[tuple[int, bool, bytes]] = deque(maxlen=LIMIT)
+        """Time, whether it was sent, and octets: for the frame recorder, which is the loop's."""
         self.state: c104.ConnectionState | None = None
         self.overrun = False
         self._loop = asyncio.get_running_loop()
@@ -28,11 +31,16 @@ class Inbox:
 
     def on_frame(self, connection: c104.Connection, data: bytes) -> None:
         """A frame came (c104's thread)."""
+        self.passed.append((time.time_ns(), False, bytes(data)))
         if len(self.frames) < LIMIT:
             self.frames.append(bytes(data))
         else:
             self.overrun = True
         self._wake()
+
+    def on_sent(self, connection: c104.Connection, data: bytes) -> None:
+        """A frame is on its way (c104's thread)."""
+        self.passed.append((time.time_ns(), True, bytes(data)))
 
     def on_state(self, connection: c104.Connection, state: c104.ConnectionState) -> None:
         """The connection changed (c104's thread)."""

@@ -57,7 +57,11 @@ class Intake:
         if name in self._batch:
             await self.publish()
         time, clock = self._when(element, octets)
-        self._batch[name] = reading_of(point, element.take(octets), time, clock)
+        self._batch[name] = reading = reading_of(point, element.take(octets), time, clock)
+        if self._hub.trace.points:
+            full = f"{self._hub.name}/{name}"
+            self._hub.trace.step(full, "frame", f"IOA {point.ioa}: {octets.hex(' ')}")
+            self._hub.trace.step(full, "decoded", str(reading))
 
     def _when(self, element: Element, octets: bytes) -> tuple[int, Clock]:
         """The station's own time where it sends one that is a time, else that of arrival."""

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import c104
+from meterhub_sdk import FrameChannel, Frames
 
 from meterhub_iec104_client.errors import LinkLost
 from meterhub_iec104_client.inbox import Inbox
@@ -35,8 +36,10 @@ _CLOSED = (c104.ConnectionState.CLOSED, c104.ConnectionState.CLOSED_AWAIT_RECONN
 class Link:
     """Opened once, used until :class:`LinkLost`, closed once."""
 
-    def __init__(self, station: Station) -> None:
+    def __init__(self, station: Station, frames: Frames | None = None) -> None:
         self.station = station
+        self._frames = frames
+        self._channel: FrameChannel | None = None
         self.inbox = Inbox()
         self._thread = ThreadPoolExecutor(1, f"c104 {station.label}")
         self._client: c104.Client | None = None
@@ -52,6 +55,7 @@ class Link:
         try:
             async with asyncio.timeout(self.station.t0):
                 address = await self._resolve()
+                self._record(address)
                 await self._call(lambda: self._start(address))
                 await self._until(c104.ConnectionState.OPEN_MUTED)
                 # c104 2.2.1 forgets STARTDT in some runs when it is left to send it by itself
@@ -80,6 +84,7 @@ class Link:
         parameters.confirm_interval, parameters.keep_alive_interval = settings.t2, settings.t3
         parameters.send_window_size, parameters.receive_window_size = settings.k, settings.w
         connection.on_receive_raw(callable=self.inbox.on_frame)
+        connection.on_send_raw(callable=self.inbox.on_sent)
         connection.on_state_change(callable=self.inbox.on_state)
         self._add_commands(connection)
         self._client, self._connection = client, connection
@@ -129,7 +134,19 @@ class Link:
         while not (taken := self.inbox.take()):
             self._check()
             await self.inbox.something()
+        self._show()
         return taken
+
+    def _record(self, address: str) -> None:
+        if self._frames is not None:
+            place = f"{address}:{self.station.port}"
+            self._channel = self._frames.channel(f"station {self.station.label}", link="iec104", remote=place)
+
+    def _show(self) -> None:
+        """Hand what c104's thread noted to the frame recorder."""
+        while self._channel is not None and self.inbox.passed:
+            when, sent, frame = self.inbox.passed.popleft()
+            (self._channel.sent if sent else self._channel.received)(frame, time=when)
 
     async def interrogate(self) -> None:
         """Send a general interrogation (C_IC_NA_1)."""
@@ -167,6 +184,10 @@ class Link:
 
     async def close(self) -> None:
         """Stop c104 and let go of it."""
+        self._show()
+        if self._channel is not None:
+            self._channel.close()
+            self._channel = None
         client, self._client, self._connection = self._client, None, None
         self._commands = {}
         if client is not None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from meterhub_sdk import Driver, Feature, Point, Refused, Requester, Value, command
+from meterhub_sdk import Conversion, Driver, Feature, Peer, Point, Refused, Requester, Value, command
 
 from meterhub_iec104_client.check import Check, CheckReport, check
 from meterhub_iec104_client.events import COMMAND_FAILED
@@ -54,8 +54,11 @@ class Iec104Client(Driver[Iec104ClientConfig]):
     async def write(self, name: str, value: Value, requester: Requester) -> None:
         """Command a station; returns when it confirmed the execution."""
         reader, point = self._find(name)
+        full = f"{self.hub.name}/{name}"
+        self.hub.trace.step(full, "write", str(value))
         try:
             await reader.command(point, value)
+            self.hub.trace.step(full, "acknowledged", "the station confirmed the execution")
         except Refused as refusal:
             await self.hub.events.record(
                 COMMAND_FAILED,
@@ -86,6 +89,22 @@ class Iec104Client(Driver[Iec104ClientConfig]):
             if station.label == arguments.station:
                 return await check(station, arguments.seconds)
         raise Refused(f"no station is called {arguments.station!r}")
+
+    def conversion(self) -> Conversion:
+        """One row for each station."""
+        rows = self.status().stations
+        errors = [row.last_error for row in rows if row.last_error]
+        return Conversion(
+            role="client",
+            peers=[Peer(name=r.label, state=r.state, since=r.connected_since, detail=r.place) for r in rows],
+            counters={
+                "frames received": sum(row.frames for row in rows),
+                "unreadable": sum(row.unreadable for row in rows),
+                "commands": sum(row.commands for row in rows),
+                "refused commands": sum(row.refused for row in rows),
+            },
+            last_error=errors[-1] if errors else "",
+        )
 
     def status(self) -> Iec104ClientStatus:
         """One row for each station."""

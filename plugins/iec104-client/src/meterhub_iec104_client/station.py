@@ -52,7 +52,7 @@ class StationReader:
     async def run(self) -> None:
         """Connect, serve, and after a loss again with back-off."""
         while True:
-            link = Link(self.station)
+            link = Link(self.station, self._hub.frames)
             try:
                 await link.open()
                 await self._connected(link)

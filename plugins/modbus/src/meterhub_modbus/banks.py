@@ -135,6 +135,11 @@ class Cell:
         """Addresses that the value takes."""
         return 1 if self.bits else self.format.registers
 
+    @property
+    def place(self) -> str:
+        """Where it stands, for people."""
+        return f"{self._row.bank} {self._row.address}"
+
     def decode(self, content: bytes) -> bool | int | float | str:
         """The point's value for what a client writes."""
         return content == b"1" if self.bits else self.format.decode(content)

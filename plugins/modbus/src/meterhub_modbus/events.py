@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from meterhub_sdk import EventType, Log, Severity
+from meterhub_sdk.tls import tls_events
 
 CLIENT_REFUSED = EventType(
     number=1,
@@ -34,4 +35,6 @@ WRITE_FAILED = EventType(
     "after exception 11 read the point before writing again.",
 )
 
-EVENT_TYPES = (CLIENT_REFUSED, PROTOCOL_ERROR, WRITE_FAILED)
+TLS_EVENTS = tls_events(4, "modbus", "The Modbus server")
+
+EVENT_TYPES = (CLIENT_REFUSED, PROTOCOL_ERROR, WRITE_FAILED, *TLS_EVENTS)

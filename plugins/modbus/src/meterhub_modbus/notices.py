@@ -26,9 +26,12 @@ class Notices:
         self._queue: asyncio.Queue[tuple[EventType, dict[str, str | int]]] = asyncio.Queue(_QUEUE)
         self._last: dict[tuple[int, str, str], float] = {}
         self.left_out = 0
+        self.last_error = ""
+        """The newest note, for people, whether or not it was written."""
 
     def note(self, event: EventType, peer: str, **parameters: str | int) -> None:
         """Have an entry written, unless there was the same one just now."""
+        self.last_error = f"{peer}: {parameters.get('why', event.name)}"
         now = self._clock()
         key = (event.number, peer, str(parameters.get("point", "")))
         if now - self._last.get(key, -INTERVAL) < INTERVAL or self._queue.full():

@@ -7,6 +7,8 @@ import logging
 from collections.abc import Callable
 from functools import partial
 
+from meterhub_sdk import FrameChannel
+
 from meterhub_modbus.pdu import Answer
 from meterhub_modbus.rtu import LONGEST, complete
 
@@ -31,7 +33,9 @@ class RtuPort(asyncio.Protocol):
         silence: float,
         turnaround: float,
         writes: set[asyncio.Task[bytes]],
+        channel: FrameChannel | None = None,
     ) -> None:
+        self._channel = channel
         self._station = station
         self._silence = silence
         self._turnaround = turnaround
@@ -78,6 +82,8 @@ class RtuPort(asyncio.Protocol):
     def _silent(self) -> None:
         heard = bytes(self._heard)
         self._heard.clear()
+        if self._channel is not None:
+            self._channel.received(heard)
         answer = self._station(heard)
         if isinstance(answer, bytes):
             self._reply(answer)
@@ -105,6 +111,8 @@ class RtuPort(asyncio.Protocol):
     def _send(self, answer: bytes) -> None:
         if self._transport is not None:
             self._transport.write(answer)
+            if self._channel is not None:
+                self._channel.sent(answer)
         self._idle.set()
 
     def _cancel(self) -> None:

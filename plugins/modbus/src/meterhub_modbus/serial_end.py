@@ -60,7 +60,8 @@ class SerialEnd:
         """Until somebody wants the line; ``NotReady`` when it is lost."""
         silence = timing_of(self._port, line.mode).silence
         line.discard_input()
-        end = RtuPort(self._station.answer, silence, self._turnaround, self._writes)
+        channel = self._hub.frames.channel(f"port {self._port}", link="modbus-rtu", local=self._port, listening=True)
+        end = RtuPort(self._station.answer, silence, self._turnaround, self._writes, channel)
         line.attach(end)
         self.state = "open"
         backoff.reset()
@@ -72,6 +73,7 @@ class SerialEnd:
                     await line.drained()
         finally:
             end.close()
+            channel.close()
         if line.reason:
             raise NotReady(line.reason)
 

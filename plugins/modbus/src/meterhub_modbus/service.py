@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from meterhub_sdk import Feature, MeterhubError, NotDone, Quality, Service
+from meterhub_sdk import Conversion, Feature, MeterhubError, NotDone, Peer, Quality, Service
 from meterhub_sdk.serial import LineStatistics
+from meterhub_sdk.tls import Handshakes, TlsStatus
 from pydantic import BaseModel, Field
 
 from meterhub_modbus.banks import Mapping
-from meterhub_modbus.events import WRITE_FAILED
+from meterhub_modbus.events import TLS_EVENTS, WRITE_FAILED
 from meterhub_modbus.faults import Fault
 from meterhub_modbus.identification import DeviceIdentification
 from meterhub_modbus.notices import Notices
@@ -20,7 +21,6 @@ from meterhub_modbus.rtu import RtuStation
 from meterhub_modbus.serial_end import SerialEnd
 from meterhub_modbus.settings import ModbusServerConfig
 from meterhub_modbus.tcp import TcpServer
-from meterhub_modbus.tls import server_context
 
 _LEAST = 0.1
 """Seconds: the shortest time that the hub gives a write."""
@@ -43,6 +43,7 @@ class ModbusServerStatus(BaseModel):
     serial_state: str = Field(title="Serial port", description="open, or why it is not; empty without one.")
     serial_requests: int = Field(title="Requests on the serial port", description="To these units.")
     line: LineStatistics | None = Field(title="Line", description="What went over the serial port; empty without one.")
+    tls: TlsStatus | None = Field(title="TLS", description="Empty without TLS.")
 
 
 class ModbusServer(Service[ModbusServerConfig]):
@@ -64,12 +65,13 @@ class ModbusServer(Service[ModbusServerConfig]):
         identification = DeviceIdentification(self.config.identification, version("meterhub-modbus"))
         notices = Notices(self.hub)
         handler = PduHandler(mapping.units, self._write, identification)
-        self._server = server = TcpServer(self.config, handler, notices)
+        self._server = server = TcpServer(self.config, handler, notices, self.hub.frames)
         self._serial = serial = self._serial_end(handler)
         tasks: list[asyncio.Task[None]] = []
         try:
             if self.config.port is not None:
-                await server.start(self.config.port, await server_context(self.hub, self.config))
+                handshakes = await Handshakes.of(self.hub, self.config, TLS_EVENTS, server.refuse)
+                await server.start(self.config.port, handshakes)
             tasks += [asyncio.create_task(notices.run()), asyncio.create_task(self._follow(mapping))]
             if serial is not None:
                 tasks.append(asyncio.create_task(serial.run()))
@@ -97,6 +99,8 @@ class ModbusServer(Service[ModbusServerConfig]):
             for name, reading in state.changed.items():
                 for cell in mapping.cells.get(name, ()):
                     cell.show(reading)
+                    if self.hub.trace.points:
+                        self.hub.trace.step(name, "shown", f"{cell.place}, quality {cell.quality.name.lower()}")
 
     async def _write(self, writes: Sequence[Write], source: str) -> None:
         """Carry out the writes of one request in their order, all within its time; stop at the first that fails."""
@@ -116,6 +120,26 @@ class ModbusServer(Service[ModbusServerConfig]):
                 if self._server is not None:
                     self._server.notices.note(WRITE_FAILED, source, point=name, why=str(error), code=int(code))
                 raise
+
+    def conversion(self) -> Conversion | None:
+        """One row for each client; ``None`` before the first start."""
+        if self._server is None:
+            return None
+        traffic, serial = self._server.traffic, self._serial
+        peers = [Peer(name=peer, state="connected") for peer in sorted(c.peer for c in self._server.connections)]
+        if serial is not None:
+            peers.append(Peer(name=f"port {self.config.serial_port}", state=serial.state))
+        return Conversion(
+            role="server",
+            peers=peers,
+            counters={
+                "requests": traffic.requests,
+                "exceptions": traffic.exceptions.total(),
+                "refused connections": traffic.refused,
+                "protocol errors": traffic.protocol_errors,
+            },
+            last_error=self._server.notices.last_error,
+        )
 
     def status(self) -> ModbusServerStatus | None:
         """Counts; ``None`` before the first start."""
@@ -137,4 +161,5 @@ class ModbusServer(Service[ModbusServerConfig]):
             serial_state=self._serial.state if self._serial is not None else "",
             serial_requests=self._station.requests if self._station is not None else 0,
             line=self._serial.statistics() if self._serial is not None else None,
+            tls=self._server.tls_status(),
         )

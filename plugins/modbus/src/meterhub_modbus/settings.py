@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import Annotated, Literal, NamedTuple, Self
 
-from meterhub_sdk import Config, Label, PointName, SecretName, SerialPort, TcpPort, field
+from meterhub_sdk import Config, Label, PointName, SerialPort, TcpPort, field
+from meterhub_sdk.admission import EVERYBODY, AddressPattern
+from meterhub_sdk.tls import TlsServer
 from pydantic import AfterValidator, StringConstraints, model_validator
 
-from meterhub_modbus.addresses import AddressPattern
 from meterhub_modbus.formats import FORMAT_PATTERN, STRING_LIMIT, ByteOrder, Format, NotRepresentable
 
 BankName = Literal["coils", "contacts", "input", "holding"]
@@ -163,33 +164,20 @@ class Identification(Config):
     application: Ascii = field("", title="Application name")
 
 
-class ModbusServerConfig(Config):
+class ModbusServerConfig(TlsServer):
     """Settings of one Modbus server, over TCP, on a serial port, or both."""
 
     host: Host = field(
         "127.0.0.1", title="Listen on", description="IP address; 0.0.0.0 for all of IPv4, :: for all of IPv6."
     )
     port: TcpPort | None = field(
-        1502, title="TCP port", description="Empty for none: only on the serial port. With TLS the usual one is 802."
-    )
-    tls_certificate: SecretName | None = field(
-        None,
-        title="TLS certificate",
-        description="Secret with the server's certificate chain as PEM; empty for no TLS. With it the port takes TLS "
-        "only (Modbus/TCP Security, 1.2 or 1.3).",
-    )
-    tls_key: SecretName | None = field(None, title="TLS key", description="Secret with the private key as PEM.")
-    tls_authority: SecretName | None = field(
-        None,
-        title="TLS authority of the clients",
-        description="Secret with the certificates, as PEM, of which one must have signed a client's certificate; "
-        "empty: clients need none.",
+        1502,
+        title="TCP port",
+        description="Empty for none: only on the serial port. With TLS (Modbus/TCP Security) the usual one is 802.",
     )
     unit: int = field(1, title="Unit identifier", ge=1, le=247)
     byte_order: ByteOrder = field("ABCD", title="Byte order of 32-bit and 64-bit values")
-    allowed: list[AddressPattern] = field(
-        ["*.*.*.*", "::/0"], title="Allowed remote addresses", min_length=1, max_length=100
-    )
+    allowed: list[AddressPattern] = field(EVERYBODY, title="Allowed remote addresses", min_length=1, max_length=100)
     connections: int = field(10, title="Connections at the same time", ge=1, le=200)
     idle_timeout: float = field(
         600.0, title="Close idle connections after", unit="s", ge=1, le=86400, allow_inf_nan=False
@@ -235,14 +223,6 @@ class ModbusServerConfig(Config):
     def _answers_somewhere(self) -> Self:
         if self.port is None and self.serial_port is None:
             raise ValueError("the server answers nowhere; give a TCP port, a serial port, or both")
-        return self
-
-    @model_validator(mode="after")
-    def _tls_whole(self) -> Self:
-        if (self.tls_certificate is None) != (self.tls_key is None):
-            raise ValueError("only one of TLS certificate and TLS key is given; give both, or neither")
-        if self.tls_authority is not None and self.tls_certificate is None:
-            raise ValueError("a TLS authority needs the server's own TLS certificate and TLS key; give them too")
         return self
 
     @model_validator(mode="after")

@@ -11,22 +11,21 @@ import contextlib
 import errno
 import logging
 import socket
-import ssl
 import struct
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
-from meterhub_sdk import ConfigError, NotReady
+from meterhub_sdk import ConfigError, FrameChannel, Frames, NotReady, place_of
+from meterhub_sdk.admission import AllowList, address_of
+from meterhub_sdk.tls import Handshakes, TlsStatus
 
-from meterhub_modbus.addresses import AllowList
 from meterhub_modbus.events import CLIENT_REFUSED, PROTOCOL_ERROR
 from meterhub_modbus.faults import Fault
 from meterhub_modbus.notices import Notices
 from meterhub_modbus.pdu import PDU_LIMIT, Answer, PduHandler, exception
 from meterhub_modbus.settings import ModbusServerConfig
-from meterhub_modbus.tls import Handshakes
 
 _MBAP = struct.Struct(">HHHB")
 _AT_ONCE = 64
@@ -53,7 +52,10 @@ class Traffic:
 class TcpServer:
     """Listens, and keeps the connections within the settings."""
 
-    def __init__(self, config: ModbusServerConfig, handler: PduHandler, notices: Notices) -> None:
+    def __init__(
+        self, config: ModbusServerConfig, handler: PduHandler, notices: Notices, frames: Frames | None = None
+    ) -> None:
+        self.frames = frames
         self.config = config
         self.handler = handler
         self.notices = notices
@@ -63,18 +65,17 @@ class TcpServer:
         self._server: asyncio.Server | None = None
         self._handshakes: Handshakes | None = None
 
-    async def start(self, port: int, tls: ssl.SSLContext | None = None) -> int:
-        """Listen on a port, 0 for a free one, with TLS where a context is given; answers the port.
+    async def start(self, port: int, handshakes: Handshakes | None = None) -> int:
+        """Listen on a port, 0 for a free one, with TLS where handshakes are given; answers the port.
 
         ``NotReady`` when the port is taken or the address not there yet; ``ConfigError`` when this
         user may not have the port.
         """
         host = self.config.host
         loop = asyncio.get_running_loop()
+        self._handshakes = handshakes
         try:
-            self._handshakes = None if tls is None else Handshakes(tls, self.refuse)
-            kind = Connection if tls is None else Unsecured
-            self._server = await loop.create_server(lambda: kind(self), host, port, backlog=64)
+            self._server = await loop.create_server(self._protocol, host, port, backlog=64)
         except PermissionError:
             raise ConfigError(f"TCP port {port} is reserved for the system; choose one from 1024 on") from None
         except OSError as error:
@@ -110,26 +111,15 @@ class TcpServer:
         self.traffic.refused += 1
         self.notices.note(CLIENT_REFUSED, peer, why=why)
 
-    def secure(self, transport: asyncio.Transport, peer: str) -> None:
-        """Begin the TLS handshake of a client that was admitted."""
-        assert self._handshakes is not None
-        self._handshakes.begin(transport, peer, Connection(self))
+    def tls_status(self) -> TlsStatus | None:
+        """The own certificate and the handshakes; ``None`` without TLS."""
+        return None if self._handshakes is None else self._handshakes.status()
 
-
-class Unsecured(asyncio.Protocol):
-    """A client before its TLS handshake: those who may not stay do not get that far."""
-
-    def __init__(self, server: TcpServer) -> None:
-        self._server = server
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Begin the handshake, or close at once."""
-        assert isinstance(transport, asyncio.Transport)
-        peer = _address(transport)
-        if self._server.admit(peer):
-            self._server.secure(transport, peer)
-        else:
-            transport.abort()
+    def _protocol(self) -> asyncio.Protocol:
+        """For a new client: it is not asked for a handshake unless it may stay."""
+        if self._handshakes is None:
+            return Connection(self)
+        return self._handshakes.protocol(lambda: Connection(self), self.admit)
 
 
 class Connection(asyncio.Protocol):
@@ -145,17 +135,14 @@ class Connection(asyncio.Protocol):
         self._lost = False
         self._active = self._loop.time()
         self._timer: asyncio.TimerHandle | None = None
-        self._made = False
+        self._channel: FrameChannel | None = None
         self._transport: asyncio.Transport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Let the client in, or close at once."""
-        if self._lost:
-            return
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._made = True
-        self.peer = _address(transport)
+        self.peer = address_of(transport)
         if not self._server.admit(self.peer):
             transport.abort()
             return
@@ -163,12 +150,23 @@ class Connection(asyncio.Protocol):
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._server.traffic.accepted += 1
         self._server.connections.add(self)
+        self._record(transport)
         self._watch()
-        self._work()
+
+    def _record(self, transport: asyncio.Transport) -> None:
+        """Show every frame to the frame recorder, with TLS as it is within."""
+        if self._server.frames is not None:
+            remote = place_of(transport.get_extra_info("peername"))
+            local = place_of(transport.get_extra_info("sockname"))
+            self._channel = self._server.frames.channel(
+                f"client {remote}", link="modbus-tcp", local=local, remote=remote, listening=True
+            )
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the client; a write on its way ends as it will, and holds the place until then."""
         self._lost = True
+        if self._channel is not None:
+            self._channel.close()
         if self._writing is None:
             self._server.connections.discard(self)
         self._buffer.clear()
@@ -176,11 +174,10 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
 
     def data_received(self, data: bytes) -> None:
-        """Answer every complete request; what came right behind a TLS handshake waits for ``connection_made``."""
+        """Answer every complete request."""
         self._server.traffic.bytes_in += len(data)
         self._buffer += data
-        if self._made:
-            self._work()
+        self._work()
 
     def pause_writing(self) -> None:
         """The client does not fetch its answers: take no more requests."""
@@ -234,6 +231,8 @@ class Connection(asyncio.Protocol):
         if len(self._buffer) < 6 + length:
             return None
         unit, pdu = self._buffer[6], bytes(self._buffer[7 : 6 + length])
+        if self._channel is not None:
+            self._channel.received(self._buffer[: 6 + length])
         del self._buffer[: 6 + length]
         self._active = self._loop.time()
         return transaction, unit, pdu
@@ -249,7 +248,10 @@ class Connection(asyncio.Protocol):
     def _frame(self, transaction: int, unit: int, answer: bytes) -> bytes:
         if answer[0] & 0x80:
             self._server.traffic.exceptions[answer[1]] += 1
-        return _MBAP.pack(transaction, 0, len(answer) + 1, unit) + answer
+        frame = _MBAP.pack(transaction, 0, len(answer) + 1, unit) + answer
+        if self._channel is not None:
+            self._channel.sent(frame)
+        return frame
 
     async def _finish(self, transaction: int, unit: int, answer: Coroutine[Any, Any, bytes]) -> None:
         """Wait for a write, answer it, and go on with what came behind it."""
@@ -284,6 +286,8 @@ class Connection(asyncio.Protocol):
     def _reject(self, why: str) -> None:
         self._server.traffic.protocol_errors += 1
         self._server.notices.note(PROTOCOL_ERROR, self.peer, why=why)
+        # Under TLS a client that left while nothing was read from it would keep its place: reading on notices that.
+        self._transport.resume_reading()
         self._transport.close()
 
     def _watch(self) -> None:
@@ -294,8 +298,3 @@ class Connection(asyncio.Protocol):
             self._transport.abort()
         else:
             self._timer = self._loop.call_later(left, self._watch)
-
-
-def _address(transport: asyncio.BaseTransport) -> str:
-    """The client's address; it has none when it left already."""
-    return str((transport.get_extra_info("peername") or ("unknown",))[0])

@@ -16,10 +16,13 @@ async def main() -> None:
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    async with hub.running(Iec104Server(hub, Iec104Settings.model_validate_json(sys.argv[1]))):
+    server = Iec104Server(hub, Iec104Settings.model_validate_json(sys.argv[1]))
+    async with hub.running(server):
         while line := await reader.readline():
             hub.give_all({name: Reading(*reading) for name, reading in json.loads(line).items()})
             await hub.settle()
+            while not server.status().listening:
+                await asyncio.sleep(0.005)
             print("given", flush=True)
 
 

@@ -7,6 +7,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Protocol
 
+from meterhub_sdk import Frames
+
 from meterhub_dlms.link.errors import Garbage, LinkError
 from meterhub_dlms.link.wrapper import WrapperDeframer, wrap
 from meterhub_dlms.transport.tcp import TcpStream
@@ -87,10 +89,13 @@ class WrapperChannel:
         logical_device: int,
         timeout: float,
         closed: Callable[[], None] | None = None,
+        frames: Frames | None = None,
     ) -> WrapperChannel:
         """A channel to a meter; ``OSError`` when it cannot be reached within ``timeout`` seconds."""
         channel = cls(client_address, logical_device, closed)
         channel._stream = await TcpStream.connect(host, port, channel._feed, channel._gone, timeout)
+        if frames is not None:
+            channel._stream.show(frames, f"{host}:{port}", "dlms-tcp")
         return channel
 
     @property
@@ -119,7 +124,7 @@ class WrapperChannel:
         if self._error is not None:
             return
         try:
-            frames = self._deframer.feed(data)
+            frames = list(self._deframer.feed(data))
         except LinkError as error:
             self._give_up(str(error))
             return

@@ -103,6 +103,8 @@ class Intake:
                 readings[point.name] = self._reading(point, result, *now)
                 self._mark(point, result)
         if readings:
+            if self._hub.trace.points:
+                self._trace(items, results, readings)
             await self._hub.points.publish(readings)
             for observer in self.observers:
                 await observer(readings)
@@ -111,6 +113,18 @@ class Intake:
         while self._events:
             event, point, reason = self._events.pop()
             await self._record(event, point, reason)
+
+    def _trace(self, items: Sequence[Item], results: Sequence[ln.GetResult], readings: Mapping[str, Reading]) -> None:
+        """What the meter answered and what became of it, for whoever traces one of these points."""
+        trace = self._hub.trace
+        for item, result in zip(items, results, strict=True):
+            point = item.point
+            if point is not None and point.name in readings and item.kind is not Kind.SCALER:
+                name = f"{self._hub.name}/{point.name}"
+                answered = _encoded(result) if isinstance(result, Data) else result.phrase
+                trace.step(name, "frame", f"{point.mapping.logical_name}: {answered}")
+                exponent, unit = point.scaler_unit
+                trace.step(name, "decoded", f"scaler {exponent}, unit {unit}: {readings[point.name]}")
 
     def _stamp_of(self, result: ln.GetResult) -> Stamp | None:
         """What the meter's clock tells; one that is known to be wrong is marked so."""
@@ -191,3 +205,11 @@ class Intake:
             source=point.mapping.logical_name,
             reason=reason,
         )
+
+
+def _encoded(data: Data) -> str:
+    """A value in the octets of its answer; what cannot be encoded again in words."""
+    try:
+        return axdr.encode(data).hex(" ")
+    except CodecError as error:
+        return f"{data!r:.200} ({error})"

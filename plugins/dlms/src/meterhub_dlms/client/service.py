@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from meterhub_sdk import Driver, Feature, Point, Refused, Requester, Value, command
+from meterhub_sdk import Conversion, Driver, Feature, Peer, Point, Refused, Requester, Value, command
 
 from meterhub_dlms import counter_store, identity
 from meterhub_dlms.client import kept_readings, name_cache, writing
@@ -107,7 +107,10 @@ class DlmsClient(BrowseCommands, CareCommands, CounterCommands, ProfileCommands,
         async def work(association: Association) -> None:
             await writing.write(association, poller.polling.read_now, poller.meter, point, value)
 
+        full = f"{self.hub.name}/{name}"
+        self.hub.trace.step(full, "write", str(value))
         await bus.perform(label, Priority.COMMAND, work)
+        self.hub.trace.step(full, "acknowledged", "the meter confirmed the write")
 
     @command(title="Predict the load of the buses", rights="R2 R3 R5")
     async def predict(self, request: ForecastRequest) -> Forecast:
@@ -130,6 +133,22 @@ class DlmsClient(BrowseCommands, CareCommands, CounterCommands, ProfileCommands,
             meters=rows,
             buses=[report.status() for report in self._reports],
             profiles=self._profiles.status() if self._profiles is not None else [],
+        )
+
+    def conversion(self) -> Conversion:
+        """One row for each meter."""
+        rows = [poller.status() for bus in set((self._buses or {}).values()) for poller in bus.pollers.values()]
+        rows.sort(key=lambda row: row.label)
+        errors = [row.last_error for row in rows if row.last_error]
+        return Conversion(
+            role="client",
+            peers=[Peer(name=row.label, state=row.state, since=row.connected_since, detail=row.bus) for row in rows],
+            counters={
+                "errors": sum(row.errors for row in rows),
+                "dropped frames": sum(row.dropped_frames for row in rows),
+                "overruns": sum(row.overruns for row in rows),
+            },
+            last_error=errors[-1] if errors else "",
         )
 
     async def _bus(self, name: str, meters: list[Meter], associating: Associating) -> Bus:

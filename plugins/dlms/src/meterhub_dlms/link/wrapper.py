@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from meterhub_dlms.link.errors import LinkError
@@ -40,11 +41,13 @@ class WrapperDeframer:
         """True while the beginning of a frame waits for its end."""
         return bool(self._buffer)
 
-    def feed(self, data: bytes) -> list[WrapperFrame]:
-        """The frames that are complete now; ``LinkError`` at a wrong version or length, after which all is lost."""
+    def feed(self, data: bytes) -> Iterator[WrapperFrame]:
+        """The frames that are complete now; ``LinkError`` at a wrong version or length, after which all is lost.
+
+        What came before the fault is given out before it: it must not matter how TCP cuts the stream.
+        """
         buffer = self._buffer
         buffer += data
-        frames = []
         while len(buffer) >= HEADER_LENGTH:
             version, source, destination, length = _HEADER.unpack_from(buffer)
             if version != _VERSION:
@@ -53,6 +56,6 @@ class WrapperDeframer:
                 raise LinkError(f"a frame of {length} bytes was announced; 1 to {self._max_length} will do")
             if len(buffer) < HEADER_LENGTH + length:
                 break
-            frames.append(WrapperFrame(source, destination, bytes(buffer[HEADER_LENGTH : HEADER_LENGTH + length])))
+            apdu = bytes(buffer[HEADER_LENGTH : HEADER_LENGTH + length])
             del buffer[: HEADER_LENGTH + length]
-        return frames
+            yield WrapperFrame(source, destination, apdu)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from meterhub_sdk import FrameChannel, Frames, place_of
+
 from meterhub_dlms.codec.errors import CodecError
 from meterhub_dlms.link.errors import LinkError
 from meterhub_dlms.push.framing import Assembler, Framing, Packet, framing_of
@@ -18,7 +20,8 @@ READ_SIZE = 16_384
 class PushConnections:
     """Takes the pushes of each connection in order, no faster than its sender may send."""
 
-    def __init__(self, config: DlmsPushConfig, reception: Reception, pace: Pace) -> None:
+    def __init__(self, config: DlmsPushConfig, reception: Reception, pace: Pace, frames: Frames) -> None:
+        self._frames = frames
         self._config = config
         self._reception = reception
         self._pace = pace
@@ -28,21 +31,34 @@ class PushConnections:
         host = plain_host(peer)
         framing: Framing | None = None
         assembler = Assembler(self._config.max_length)
+        local, remote = (place_of(writer.get_extra_info(end)) for end in ("sockname", "peername"))
+        channel = self._frames.channel(
+            f"meter {remote}", link="dlms-tcp", local=local, remote=remote, listening=True, redact=True
+        )
         try:
             while data := await self._read(reader):
+                channel.received(data)
                 framing = framing or framing_of(data[0], self._config.max_length)
                 for packet in framing.feed(data):
                     await asyncio.sleep(self._pace.take(host, asyncio.get_running_loop().time()))
-                    await self._take(packet, assembler, framing, writer, host)
+                    await self._take(packet, assembler, framing, writer, host, channel)
         except LinkError as error:
             await self._reception.put(Arrival(host, fault=str(error)))
+        finally:
+            channel.close()
 
     async def _read(self, reader: asyncio.StreamReader) -> bytes:
         async with asyncio.timeout(self._config.idle_timeout):
             return await reader.read(READ_SIZE)
 
     async def _take(
-        self, packet: Packet, assembler: Assembler, framing: Framing, writer: asyncio.StreamWriter, host: str
+        self,
+        packet: Packet,
+        assembler: Assembler,
+        framing: Framing,
+        writer: asyncio.StreamWriter,
+        host: str,
+        channel: FrameChannel,
     ) -> None:
         try:
             apdu, acknowledgement = assembler.feed(packet)
@@ -50,7 +66,9 @@ class PushConnections:
             await self._reception.put(Arrival(host, fault=str(error)))
             return
         if acknowledgement is not None:
-            writer.write(framing.answer(packet.address, acknowledgement))
+            answer = framing.answer(packet.address, acknowledgement)
+            writer.write(answer)
+            channel.sent(answer)
             async with asyncio.timeout(self._config.idle_timeout):
                 await writer.drain()
         if apdu is not None:

@@ -6,6 +6,8 @@ import asyncio
 from collections import OrderedDict
 from typing import Any, cast
 
+from meterhub_sdk import FrameChannel, Frames, place_of
+
 from meterhub_dlms.codec.errors import CodecError
 from meterhub_dlms.link.errors import LinkError
 from meterhub_dlms.link.wrapper import WrapperDeframer
@@ -22,7 +24,9 @@ _LONGEST = 0xFFFF
 class DatagramListener(asyncio.DatagramProtocol):
     """Takes datagrams; nobody can be slowed down here, so what is too much is dropped and counted."""
 
-    def __init__(self, config: DlmsPushConfig, reception: Reception, pace: Pace) -> None:
+    def __init__(self, config: DlmsPushConfig, reception: Reception, pace: Pace, frames: Frames) -> None:
+        self._frames = frames
+        self._channels: OrderedDict[Any, FrameChannel] = OrderedDict()
         self._config = config
         self._reception = reception
         self._pace = pace
@@ -53,6 +57,8 @@ class DatagramListener(asyncio.DatagramProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Called by asyncio."""
+        for channel in self._channels.values():
+            channel.close()
         self._closed.set()
 
     def datagram_received(self, data: bytes, addr: tuple[Any, ...]) -> None:
@@ -61,15 +67,30 @@ class DatagramListener(asyncio.DatagramProtocol):
         if self._pace.take(host, asyncio.get_running_loop().time()) > 0:
             self.too_many += 1
             return
+        self._channel(addr).received(data)
         try:
             deframer = WrapperDeframer(min(self._config.max_length, _LONGEST))
-            frames = deframer.feed(data)
+            frames = list(deframer.feed(data))
             if deframer.partial or not frames:
                 raise LinkError("the datagram holds no whole frames of the wrapper")
             for frame in frames:
                 self._take(Packet((frame.source, frame.destination), frame.apdu), host, addr)
         except (LinkError, CodecError) as error:
             self._offer(Arrival(host, fault=str(error)))
+
+    def _channel(self, addr: Any) -> FrameChannel:
+        """Where the frames of a sender are shown; that of the one unheard of for longest makes room for a new one."""
+        channel = self._channels.pop(addr, None)
+        if channel is None:
+            local = place_of(self._transport.get_extra_info("sockname")) if self._transport is not None else ""
+            remote = place_of(addr)
+            channel = self._frames.channel(
+                f"meter {remote}", link="dlms-udp", local=local, remote=remote, listening=True, redact=True
+            )
+        self._channels[addr] = channel
+        if len(self._channels) > _MAX_PEERS:
+            self._channels.popitem(last=False)[1].close()
+        return channel
 
     def _take(self, packet: Packet, host: str, addr: tuple[Any, ...]) -> None:
         assembler = self._assemblers.pop(addr, None) or Assembler(self._config.max_length)
@@ -79,7 +100,9 @@ class DatagramListener(asyncio.DatagramProtocol):
             if len(self._assemblers) > _MAX_PEERS:
                 self._assemblers.popitem(last=False)
         if acknowledgement is not None and self._transport is not None:
-            self._transport.sendto(WrapperFraming(_LONGEST).answer(packet.address, acknowledgement), addr)
+            answer = WrapperFraming(_LONGEST).answer(packet.address, acknowledgement)
+            self._transport.sendto(answer, addr)
+            self._channel(addr).sent(answer)
         if apdu is not None:
             self._offer(Arrival(host, apdu))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Iterator
 from typing import NamedTuple, Protocol
 
 from meterhub_dlms.codec.errors import CodecError
@@ -32,8 +33,8 @@ class Packet(NamedTuple):
 class Framing(Protocol):
     """One way to carry APDUs over a stream of bytes."""
 
-    def feed(self, data: bytes) -> list[Packet]:
-        """The APDUs that are complete now; ``LinkError`` when the stream cannot be understood any more."""
+    def feed(self, data: bytes) -> Iterator[Packet]:
+        """The APDUs that are complete now; ``LinkError`` where the stream cannot be understood any more."""
         ...
 
     def answer(self, address: Address, apdu: bytes) -> bytes:
@@ -47,9 +48,10 @@ class WrapperFraming:
     def __init__(self, max_length: int) -> None:
         self._deframer = WrapperDeframer(min(max_length, 0xFFFF))
 
-    def feed(self, data: bytes) -> list[Packet]:
+    def feed(self, data: bytes) -> Iterator[Packet]:
         """The APDUs that are complete now; ``LinkError`` at a wrong version or length."""
-        return [Packet((frame.source, frame.destination), frame.apdu) for frame in self._deframer.feed(data)]
+        for frame in self._deframer.feed(data):
+            yield Packet((frame.source, frame.destination), frame.apdu)
 
     def answer(self, address: Address, apdu: bytes) -> bytes:
         """An APDU back, with the wPorts turned round."""
@@ -76,9 +78,8 @@ class HdlcFraming:
         self._segments: OrderedDict[Address, bytearray] = OrderedDict()
         self._damaged = self._noise = 0
 
-    def feed(self, data: bytes) -> list[Packet]:
+    def feed(self, data: bytes) -> Iterator[Packet]:
         """The APDUs that are complete now; ``LinkError`` after 64 KiB without a frame."""
-        packets = []
         frames = self._deframer.feed(data)
         if self._deframer.damaged != self._damaged:
             self._damaged = self._deframer.damaged
@@ -88,10 +89,9 @@ class HdlcFraming:
             if frame.kind not in _CARRYING:
                 self.other += 1
             elif (apdu := self._collect(frame)) is not None:
-                packets.append(Packet((frame.source, frame.destination), apdu))
+                yield Packet((frame.source, frame.destination), apdu)
         if self._deframer.noise - self._noise > _MAX_NOISE:
             raise LinkError("neither HDLC frames nor the wrapper come")
-        return packets
 
     def _collect(self, frame: HdlcFrame) -> bytes | None:
         address: Address = (frame.source, frame.destination)

@@ -83,6 +83,9 @@ class MeterIntake:
                 batch[name] = Reading(None, time, Quality.INVALID, mapping.unit, 0, int(validity))
                 unfit.append((mapping, str(mismatch)))
         if batch:
+            if self._hub.trace.points:
+                for name, reading in batch.items():
+                    self._hub.trace.step(f"{self._hub.name}/{name}", "decoded", str(reading))
             await self._hub.points.publish(batch)
         for mapping, reason in unfit:
             await self._tell_unfit(mapping, reason)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from meterhub_sdk import Feature, NotReady, Point, Refused, Service, command, moment
+from meterhub_sdk import Conversion, Feature, NotReady, Peer, Point, Refused, Service, command, moment
 
 from meterhub_dlms.client.values import readable
 from meterhub_dlms.codec import axdr, obis
@@ -51,9 +51,9 @@ class DlmsPush(Service[DlmsPushConfig]):
         """Listen until cancelled; ``NotReady`` when a port is taken, ``ConfigError`` when a secret is no key."""
         reception = self._reception = await self._prepared()
         pace = Pace(self.config.rate)
-        serve = PushConnections(self.config, reception, pace).serve
+        serve = PushConnections(self.config, reception, pace, self.hub.frames).serve
         tcp = TcpListener(self.config.host, self.config.connections, serve)
-        udp = DatagramListener(self.config, reception, pace)
+        udp = DatagramListener(self.config, reception, pace, self.hub.frames)
         try:
             if self.config.tcp_port is not None:
                 await tcp.open(self.config.tcp_port, READ_SIZE)
@@ -81,6 +81,23 @@ class DlmsPush(Service[DlmsPushConfig]):
                 ciphering.received[False] = counters.received(ciphering.keys.encryption, ciphering.partner).highest
             intakes[meter.label] = MeterIntake(self.hub, reports, meter, ciphering)
         return Reception(self.hub, reports, intakes, counters)
+
+    def conversion(self) -> Conversion:
+        """One row for each meter."""
+        status = self.status()
+        errors = [meter.last_error for meter in status.meters if meter.last_error]
+        return Conversion(
+            role="server",
+            peers=[Peer(name=m.label, state=m.state, since=m.last_push, detail=m.peer) for m in status.meters],
+            counters={
+                "pushes": sum(meter.pushes for meter in status.meters),
+                "errors": sum(meter.errors for meter in status.meters) + status.malformed,
+                "refused": sum(meter.refused for meter in status.meters),
+                "of unknown senders": status.foreign,
+                "too many": status.too_many,
+            },
+            last_error=errors[-1] if errors else "",
+        )
 
     def status(self) -> DlmsPushStatus:
         """One row for each meter, and what came of others."""

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Protocol
 
-from meterhub_sdk import Hub, NotReady
+from meterhub_sdk import FrameChannel, Hub, NotReady, place_of
 from meterhub_sdk.serial import SerialLine, open_line
 
 from meterhub_dlms.link import parity
@@ -57,7 +57,8 @@ class Line(Protocol):
 class PortLine:
     """A leased serial port; it makes the parity itself, in software where its settings ask for that."""
 
-    def __init__(self, line: SerialLine) -> None:
+    def __init__(self, line: SerialLine, channel: FrameChannel) -> None:
+        self._channel = channel
         self._line = line
 
     @property
@@ -72,11 +73,15 @@ class PortLine:
 
     def write(self, octets: bytes) -> None:
         """Send without the parity bit: the port adds it."""
-        self._line.write(parity.remove(octets))
+        octets = parity.remove(octets)
+        self._line.write(octets)
+        self._channel.sent(octets)
 
     async def read(self) -> bytes:
         """Characters whose parity the port has checked."""
-        return parity.add(parity.remove(await self._line.read()))
+        octets = parity.remove(await self._line.read())
+        self._channel.received(octets)
+        return parity.add(octets)
 
     def discard(self) -> None:
         """Throw away what came and was not read."""
@@ -93,14 +98,23 @@ class ConverterLine:
     errors = 0
     wanted = False
 
-    def __init__(self, connection: Connection, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        channel: FrameChannel,
+    ) -> None:
+        self._channel = channel
         self._connection = connection
         self._reader = reader
         self._writer = writer
 
     def write(self, octets: bytes) -> None:
         """Send, with the parity bit where the converter does not add it."""
-        self._writer.write(parity.remove(octets) if self._connection.converter_parity else octets)
+        octets = parity.remove(octets) if self._connection.converter_parity else octets
+        self._writer.write(octets)
+        self._channel.sent(octets)
 
     async def read(self) -> bytes:
         """What the converter passed on."""
@@ -110,6 +124,7 @@ class ConverterLine:
             raise NotReady(f"the connection to {self._connection.medium} broke: {error}") from error
         if not data:
             raise NotReady(f"{self._connection.medium} closed the connection")
+        self._channel.received(data)
         return parity.add(parity.remove(data)) if self._connection.converter_parity else data
 
     def discard(self) -> None:
@@ -132,14 +147,22 @@ async def opened(hub: Hub, connection: Connection, priority: int) -> AsyncIterat
     """
     if connection.serial_port is not None:
         async with open_line(hub, connection.serial_port, priority=priority, seconds=WINDOW) as line:
-            yield PortLine(line)
+            port = connection.serial_port
+            channel = hub.frames.channel(f"port {port}", link="serial", local=port, redact=True)
+            try:
+                yield PortLine(line, channel)
+            finally:
+                channel.close()
         return
     try:
         async with asyncio.timeout(_CONNECT_TIMEOUT):
             reader, writer = await asyncio.open_connection(connection.host, connection.port)
     except (OSError, UnicodeError) as error:
         raise NotReady(f"{connection.medium} does not answer: {error or 'no connection within 5 s'}") from error
+    local, remote = (place_of(writer.get_extra_info(end)) for end in ("sockname", "peername"))
+    channel = hub.frames.channel(str(connection.medium), link="tcp", local=local, remote=remote, redact=True)
     try:
-        yield ConverterLine(connection, reader, writer)
+        yield ConverterLine(connection, reader, writer, channel)
     finally:
+        channel.close()
         writer.transport.abort()

@@ -120,6 +120,9 @@ class MeterIntake:
             except ValueMismatch as mismatch:
                 batch[name] = Reading(None, time, Quality.INVALID, mapping.unit, 0, int(validity))
                 unfit.append((mapping, str(mismatch)))
+        if self._hub.trace.points:
+            for name, reading in batch.items():
+                self._hub.trace.step(f"{self._hub.name}/{name}", "decoded", str(reading))
         if batch:
             await self._hub.points.publish(batch)
         for mapping, reason in unfit:

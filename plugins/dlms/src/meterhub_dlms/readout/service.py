@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 
-from meterhub_sdk import Feature, Point, Refused, Service, command
+from meterhub_sdk import Conversion, Feature, Peer, Point, Refused, Service, command
 
 from meterhub_dlms.readout import addresses
 from meterhub_dlms.readout.exchange import Readout
@@ -45,6 +45,21 @@ class ReadoutClient(Service[ReadoutClientConfig]):
             for medium, port in self._ports.items():
                 tasks.create_task(port.run(), name=f"readout on {medium}")
             await asyncio.Event().wait()
+
+    def conversion(self) -> Conversion:
+        """One row for each meter."""
+        rows = self.status().meters
+        errors = [row.last_error for row in rows if row.last_error]
+        return Conversion(
+            role="client",
+            peers=[Peer(name=row.label, state=row.state, since=row.last_readout, detail=row.device) for row in rows],
+            counters={
+                "readouts": sum(row.readouts for row in rows),
+                "errors": sum(row.errors for row in rows),
+                "retries": sum(row.retries for row in rows),
+            },
+            last_error=errors[-1] if errors else "",
+        )
 
     def status(self) -> ReadoutClientStatus:
         """One row for each meter."""

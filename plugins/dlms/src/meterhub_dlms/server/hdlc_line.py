@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
+from meterhub_sdk import FrameChannel
+
 from meterhub_dlms.link.errors import LinkError
 from meterhub_dlms.link.hdlc_secondary import Closed, HdlcBus, HdlcLink, Request
 from meterhub_dlms.server.reception import Reception
@@ -22,7 +24,9 @@ PAUSE = 0.5
 class HdlcLine:
     """Answers what comes on one line, in order: a line carries one exchange at a time."""
 
-    def __init__(self, reception: Reception, peer: str, send: Callable[[bytes], None]) -> None:
+    def __init__(
+        self, reception: Reception, peer: str, send: Callable[[bytes], None], channel: FrameChannel | None = None
+    ) -> None:
         config = reception.config
         stations = reception.stations
         clock = asyncio.get_running_loop().time
@@ -31,7 +35,8 @@ class HdlcLine:
         """Whether a link was ever open."""
         self._reception = reception
         self._peer = peer
-        self._send = send
+        self._write = send
+        self._channel = channel
         self._alone = next(iter(stations)) if len(stations) == 1 else None
         self._sessions: dict[HdlcLink, Session] = {}
         self._faults = 0
@@ -44,6 +49,8 @@ class HdlcLine:
 
     async def feed(self, data: bytes) -> None:
         """Answer what the bytes ask for."""
+        if self._channel is not None:
+            self._channel.received(data)
         for output in self.bus.feed(data):
             if isinstance(output, Request):
                 await self._answer(output)
@@ -71,8 +78,15 @@ class HdlcLine:
 
     def close(self) -> None:
         """The line is over."""
+        if self._channel is not None:
+            self._channel.close()
         for link in list(self._sessions):
             self._ended(link)
+
+    def _send(self, frame: bytes) -> None:
+        self._write(frame)
+        if self._channel is not None:
+            self._channel.sent(frame)
 
     def _count(self) -> None:
         faults = self.bus.deframer.damaged + self.bus.counters.rejected
@@ -112,7 +126,8 @@ class HdlcConnections:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, peer: str) -> None:
         """Answer until the end; ``TimeoutError`` when nothing comes for too long, ``LinkError`` at mere noise."""
-        line = HdlcLine(self._reception, peer, writer.write)
+        channel = self._reception.channel(writer, "tcp")
+        line = HdlcLine(self._reception, peer, writer.write, channel)
         try:
             while data := await self._read(reader, line):
                 await line.feed(data)

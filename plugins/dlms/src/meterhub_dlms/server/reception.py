@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from meterhub_sdk import FrameChannel, FrameLink, Frames, Peer, place_of
+
 from meterhub_dlms.link.errors import LinkError
 from meterhub_dlms.link.hdlc_parameters import HdlcParameters
 from meterhub_dlms.link.hdlc_secondary import Station
@@ -23,6 +25,8 @@ class Reception:
         self.site = site
         self.reporter = reporter
         self.served = served
+        self.frames: Frames | None = None
+        """The frame recorder, where there is one."""
         self.dropped = 0
         """Frames for logical devices that are not here, and of more clients than a connection may have."""
         self._by_address = {(each.physical, each.device.address): each for each in served}
@@ -52,6 +56,14 @@ class Reception:
         """How many clients have an association now."""
         return sum(session.associated for session in self._sessions)
 
+    def visitors(self) -> list[Peer]:
+        """The clients that have a session now."""
+        states = sorted((session.visitor, session.associated) for session in self._sessions)
+        return [
+            Peer(name=f"client {visitor.client} at {visitor.peer}", state="associated" if associated else "connected")
+            for visitor, associated in states
+        ]
+
     def find(self, logical: int, physical: int | None = None) -> Served | None:
         """The logical device at an address; without a physical one, that of the first physical device."""
         return self._by_address.get((self.config.physical_address if physical is None else physical, logical))
@@ -61,6 +73,14 @@ class Reception:
         session = Session(self.site, served, visitor, self.reporter)
         self._sessions.add(session)
         return session
+
+    def channel(self, writer: asyncio.StreamWriter, link: FrameLink) -> FrameChannel | None:
+        """Where the frames of a connection are shown."""
+        if self.frames is None:
+            return None
+        local, remote = (place_of(writer.get_extra_info(end)) for end in ("sockname", "peername"))
+        name = f"client {remote}"
+        return self.frames.channel(name, link=link, local=local, remote=remote, listening=True, redact=True)
 
     def guarded(self, serve: Serve) -> Serve:
         """What serves a TCP connection, so that one that is no DLMS or meets a fault of ours is counted."""

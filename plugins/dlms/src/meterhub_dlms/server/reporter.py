@@ -16,6 +16,8 @@ class Reporter:
     def __init__(self, hub: Hub, lock_seconds: int) -> None:
         self._hub = hub
         self._lock_seconds = lock_seconds
+        self.last_error = ""
+        """The newest fault of a client, whether or not it was worth an event."""
         self._told: set[tuple[str, Visitor]] = set()
 
     async def refused(self, visitor: Visitor, reason: str) -> None:
@@ -36,6 +38,7 @@ class Reporter:
         await self._tell(CLIENT_MALFORMED, Visitor(0, peer), reason=reason)
 
     async def _tell(self, event: EventType, visitor: Visitor, **parameters: str | int) -> None:
+        self.last_error = f"{visitor.peer}: {parameters.get('reason', event.name)}"
         if (event.name, visitor) not in self._told and len(self._told) < _MOST:
             self._told.add((event.name, visitor))
             await self._hub.events.record(event, peer=visitor.peer, **parameters)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from meterhub_sdk import ConfigError, Hub, NotReady, Refused
+from meterhub_sdk import ConfigError, FrameChannel, Hub, NotReady, Refused
 from meterhub_sdk.serial import SerialLine, open_line
 
 from meterhub_dlms.events import SERVER_LINE_BACK, SERVER_LINE_LOST
@@ -57,10 +57,13 @@ class SerialServer:
         async with open_line(self._hub, self._port) as line:
             await self._works()
             self._reception.line_speed(line.mode.baud)
-            hdlc = HdlcLine(self._reception, self._port, line.write)
+            channel = self._hub.frames.channel(
+                f"port {self._port}", link="dlms-hdlc", local=self._port, listening=True, redact=True
+            )
+            hdlc = HdlcLine(self._reception, self._port, line.write, channel)
             try:
                 while not line.wanted:
-                    if self._reception.config.sign_on == "none" or await self._sign_on(line):
+                    if self._reception.config.sign_on == "none" or await self._sign_on(line, channel):
                         await self._serve(line, hdlc)
                 await self._finish(line, hdlc)
             finally:
@@ -110,7 +113,7 @@ class SerialServer:
         async with asyncio.timeout(_HURRY):
             await line.drained()
 
-    async def _sign_on(self, line: SerialLine) -> bool:
+    async def _sign_on(self, line: SerialLine, channel: FrameChannel) -> bool:
         """Wait at 300 baud for a client; ``True`` when HDLC follows, ``False`` when the port is wanted before."""
         config = self._reception.config
         await line.set_mode(baud=START_SPEED, data_bits=8, parity="none", stop_bits=1)
@@ -125,12 +128,14 @@ class SerialServer:
                 if sign_on.identified and loop.time() - heard > _CHOICE_TIMEOUT:
                     sign_on.reset()
                 continue
+            channel.received(data)
             heard = loop.time()
             action = sign_on.feed(data)
             if action is None:
                 continue
             await asyncio.sleep(action.delay)
             line.write(action.send)
+            channel.sent(action.send)
             if action.done and action.speed is not None:
                 await line.set_mode(baud=action.speed)
                 self._reception.line_speed(action.speed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from meterhub_sdk import ConfigError, Feature, NotReady, Point, Reading, Service
+from meterhub_sdk import ConfigError, Conversion, Feature, NotReady, Peer, Point, Reading, Service
 
 from meterhub_dlms import counter_store, identity
 from meterhub_dlms.counter_store import KeyCounters, SqliteCounters
@@ -74,6 +74,7 @@ class DlmsServer(Service[DlmsServerConfig]):
         devices = build_devices(self.hub, config, readings)
         reporter = Reporter(self.hub, config.guesses.lock)
         self._reception = Reception(config, site, reporter, self._served(devices))
+        self._reception.frames = self.hub.frames
         self._background = Background(self.hub, config, devices, readings)
         try:
             await self._serve(self._reception, self._background)
@@ -125,6 +126,22 @@ class DlmsServer(Service[DlmsServerConfig]):
             await listener.open(port)
         except OSError as error:
             raise NotReady(f"cannot listen on {self.config.host}:{port}: {error.strerror or error}") from None
+
+    def conversion(self) -> Conversion:
+        """One row for each client, and one for the serial port."""
+        reception = self._reception
+        if reception is None:
+            return Conversion(role="server")
+        serial, counters = self._serial, reception.site.counters
+        peers = reception.visitors()
+        if serial is not None:
+            peers.append(Peer(name=f"port {self.config.serial_port}", state=serial.state))
+        return Conversion(
+            role="server",
+            peers=peers,
+            counters={"requests": counters.requests, "errors": counters.errors, "refused": counters.refused},
+            last_error=reception.reporter.last_error,
+        )
 
     def status(self) -> DlmsServerStatus:
         """Counters, and how many are connected."""

@@ -31,7 +31,7 @@ class Session:
         self.association: ServerAssociation | None = None
         self._site = site
         self._served = served
-        self._visitor = visitor
+        self.visitor = visitor
         self._reporter = reporter
         self._blocks = GeneralBlocks()
 
@@ -89,7 +89,7 @@ class Session:
     async def _associate(self, apdu: bytes) -> bytes:
         self.association = None
         try:
-            self.association, response = Negotiation(self._site, self._served, self._visitor, apdu).conclude()
+            self.association, response = Negotiation(self._site, self._served, self.visitor, apdu).conclude()
         except AssociationDenied as denied:
             await self._refused(str(denied), guessed=denied.guessed)
             return denied.response
@@ -97,9 +97,9 @@ class Session:
 
     async def _refused(self, reason: str, *, guessed: bool) -> None:
         self._site.counters.refused += 1
-        await self._reporter.refused(self._visitor, reason)
-        if guessed and self._site.throttle.failed(*self._visitor):
-            await self._reporter.locked(self._visitor)
+        await self._reporter.refused(self.visitor, reason)
+        if guessed and self._site.throttle.failed(*self.visitor):
+            await self._reporter.locked(self.visitor)
 
     # -- services ---------------------------------------------------------------------------------
 
@@ -112,7 +112,7 @@ class Session:
             plain = shield.open(apdu)
         except SecurityError as error:
             self._site.counters.unprotected += 1
-            await self._reporter.unprotected(self._visitor, str(error))
+            await self._reporter.unprotected(self.visitor, str(error))
             return _insecure(shield, error)
         answer = await self._served_answer(association, plain)
         return None if answer is None else shield.seal(answer)
@@ -137,7 +137,7 @@ class Session:
 
     def _faulty(self) -> bytes:
         self._site.counters.errors += 1
-        _log.exception("a request of %s could not be served for a fault in this program", self._visitor.reason)
+        _log.exception("a request of %s could not be served for a fault in this program", self.visitor.reason)
         return _FAULTY
 
 

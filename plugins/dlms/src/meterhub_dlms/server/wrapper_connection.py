@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+from collections.abc import Iterator
+
+from meterhub_sdk import FrameChannel
 
 from meterhub_dlms.link.wrapper import WrapperDeframer, WrapperFrame, wrap
 from meterhub_dlms.server.reception import Reception
@@ -25,26 +29,37 @@ class WrapperConnections:
         config = self._reception.config
         deframer = WrapperDeframer(config.max_pdu_size)
         sessions: dict[tuple[int, int], Session] = {}
+        channel = self._reception.channel(writer, "dlms-tcp")
         try:
-            while frames := await self._frames(reader, deframer):
+            while (frames := await self._frames(reader, deframer, channel)) is not None:
                 for frame in frames:
                     response = await self._answer(frame, sessions, peer)
                     if response is None:
                         continue
-                    writer.write(wrap(frame.destination, frame.source, response))
+                    answer = wrap(frame.destination, frame.source, response)
+                    writer.write(answer)
+                    if channel is not None:
+                        channel.sent(answer)
                     async with asyncio.timeout(config.idle_timeout):
                         await writer.drain()
         finally:
+            if channel is not None:
+                channel.close()
             for session in sessions.values():
                 self._reception.leave(session)
 
-    async def _frames(self, reader: asyncio.StreamReader, deframer: WrapperDeframer) -> list[WrapperFrame]:
-        """The next complete frames, or none at the end; ``TimeoutError`` when there were none for too long."""
+    async def _frames(
+        self, reader: asyncio.StreamReader, deframer: WrapperDeframer, channel: FrameChannel | None
+    ) -> Iterator[WrapperFrame] | None:
+        """The next complete frames, ``None`` at the end; ``TimeoutError`` when there were none for too long."""
         async with asyncio.timeout(self._reception.config.idle_timeout):
             while data := await reader.read(READ_SIZE):
-                if frames := deframer.feed(data):
-                    return frames
-        return []
+                if channel is not None:
+                    channel.received(data)
+                frames = deframer.feed(data)
+                if (first := next(frames, None)) is not None:
+                    return itertools.chain((first,), frames)
+        return None
 
     async def _answer(self, frame: WrapperFrame, sessions: dict[tuple[int, int], Session], peer: str) -> bytes | None:
         key = frame.source, frame.destination

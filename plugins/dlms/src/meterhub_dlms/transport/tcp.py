@@ -7,6 +7,8 @@ import socket
 from collections.abc import Callable
 from typing import cast
 
+from meterhub_sdk import FrameChannel, FrameLink, Frames, place_of
+
 Receiver = Callable[[bytes], None]
 Notice = Callable[[], None]
 
@@ -22,6 +24,7 @@ class TcpStream(asyncio.Protocol):
         self._receive = receive
         self._closed = closed
         self._transport: asyncio.Transport | None = None
+        self._channel: FrameChannel | None = None
         self.lost = asyncio.Event()
         self.reason = "the connection was closed by the other side"
 
@@ -33,6 +36,12 @@ class TcpStream(asyncio.Protocol):
             _, stream = await loop.create_connection(lambda: cls(receive, closed), host, port)
         return stream
 
+    def show(self, frames: Frames, name: str, link: FrameLink) -> None:
+        """Show the frame recorder all that goes over the connection from now on."""
+        if self._transport is not None:
+            local, remote = (place_of(self._transport.get_extra_info(end)) for end in ("sockname", "peername"))
+            self._channel = frames.channel(name, link=link, local=local, remote=remote, redact=True)
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Called by asyncio."""
         self._transport = cast(asyncio.Transport, transport)
@@ -42,6 +51,8 @@ class TcpStream(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Called by asyncio."""
+        if self._channel is not None:
+            self._channel.received(data)
         self._receive(data)
 
     def connection_lost(self, error: Exception | None) -> None:
@@ -49,12 +60,16 @@ class TcpStream(asyncio.Protocol):
         if error is not None:
             self.reason = f"the connection broke: {error}"
         self.lost.set()
+        if self._channel is not None:
+            self._channel.close()
         self._closed()
 
     def write(self, data: bytes) -> None:
         """Send; requests are short and one at a time, so the send buffer never grows."""
         if self._transport is not None and not self.lost.is_set():
             self._transport.write(data)
+            if self._channel is not None:
+                self._channel.sent(data)
 
     def discard(self) -> None:
         """Nothing is held back here: what comes is handed on at once."""

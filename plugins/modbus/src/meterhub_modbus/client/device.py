@@ -133,6 +133,7 @@ class DevicePoller:
                 poll.pending.appendleft(job)
         else:
             job.over(explained=False)
+            self.intake.trace(job.block, link.heard)
             await self.intake.take(job.block, content)
         finally:
             poll.exchanged(_now())

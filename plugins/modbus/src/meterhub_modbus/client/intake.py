@@ -34,7 +34,18 @@ class Intake:
             else:
                 row.valid = True
                 readings[row.name] = Reading(value, time, 0, row.row.unit, 0, clock)
+        if self._hub.trace.points:
+            for name, reading in readings.items():
+                self._hub.trace.step(f"{self._hub.name}/{name}", "decoded", str(reading))
         await self._hub.points.publish(readings)
+
+    def trace(self, block: Block[MappedRow], frame: bytes) -> None:
+        """Show the frame that a block came in to whoever traces one of its points."""
+        if self._hub.trace.points:
+            for row in block.values:
+                self._hub.trace.step(
+                    f"{self._hub.name}/{row.name}", "frame", f"{row.bank} {row.address} in {frame.hex(' ')}"
+                )
 
     async def withhold(self, rows: Iterable[MappedRow]) -> None:
         """Publish rows that the device refuses as invalid."""
@@ -52,4 +63,4 @@ def extract(row: MappedRow, block: Block[MappedRow], content: bytes) -> bool | i
     first, end = row.address - block.first, row.end - block.first
     if row.bank in BIT_BANKS:
         return bool(content[first])
-    return row.format.decode(content[2 * first : 2 * end])
+    return row.decode(content[2 * first : 2 * end])

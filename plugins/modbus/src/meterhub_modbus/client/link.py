@@ -6,6 +6,8 @@ import asyncio
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+from meterhub_sdk import FrameChannel
+
 from meterhub_modbus.client.adapter import Framing, Request
 from meterhub_modbus.client.errors import ExchangeError, LinkLost, NoAnswer
 
@@ -46,6 +48,10 @@ class Link(asyncio.Protocol, ABC):
         self.dropped = 0
         self.unanswered = 0
         """Requests since the last answer."""
+        self.channel: FrameChannel | None = None
+        """The frame recorder's; a subclass opens it when it knows between whom."""
+        self.heard = b""
+        """The newest whole frame that answered a request."""
         self.wake = self.lost
         """Set, too, when the link is lost: whoever waits for other things beside."""
         self._transport: asyncio.WriteTransport | None = None
@@ -95,6 +101,8 @@ class Link(asyncio.Protocol, ABC):
             self._waiting = waiting = Waiting(request, self._transaction, loop.time(), wire_time, loop.create_future())
             frame = self.framing.frame(request, self._transaction)
             self._transport.write(frame)
+            if self.channel is not None:
+                self.channel.sent(frame)
             self.sending(frame)
             try:
                 async with asyncio.timeout(timeout + wire_time):
@@ -124,6 +132,7 @@ class Link(asyncio.Protocol, ABC):
             self.dropped += 1
             return
         self.unanswered = 0
+        self.heard = frame
         elapsed = asyncio.get_running_loop().time() - waiting.sent
         try:
             content = self.framing.answer(frame, body, waiting.request)
@@ -151,6 +160,8 @@ class Link(asyncio.Protocol, ABC):
         self.wake.set()
         if self._waiting is not None and not self._waiting.answer.done():
             self._waiting.answer.set_exception(LinkLost(self.reason))
+        if self.channel is not None:
+            self.channel.close()
         if self._transport is not None:
             self._transport.abort()
             self._transport = None

@@ -14,6 +14,8 @@ class MappedRow:
         self.name = f"{device.label}/{row.label}"
         self.row = row
         self.format = row.format
+        self.decode = row.format.decoder()
+        """The value in its registers, if it does not stand in a bank of bits."""
         self.bank: BankName = row.bank
         self.address = row.address
         self.end = row.end

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from meterhub_sdk import Config, field, moment
+from meterhub_sdk import Config, Conversion, Peer, field, moment
 
 from meterhub_modbus.client.device import DevicePoller
 from meterhub_modbus.client.medium import Medium
@@ -103,6 +103,29 @@ def connection_status(place: MediumKey, medium: Medium) -> ConnectionStatus:
         line=medium.access.statistics(),
         lendings=medium.lendings,
         groups=groups,
+    )
+
+
+def conversion_of(pollers: Sequence[DevicePoller]) -> Conversion:
+    """All devices in the form that all protocols share."""
+    errors = [error for poller in pollers if (error := poller.last_error or poller.intake.problem)]
+    return Conversion(
+        role="client",
+        peers=[
+            Peer(
+                name=poller.device.label,
+                state=poller.state,
+                since=None if poller.connected_since is None else moment(poller.connected_since),
+                detail=f"{poller.device.medium} unit {poller.device.unit}",
+            )
+            for poller in pollers
+        ],
+        counters={
+            "requests": sum(poller.counts.requests for poller in pollers),
+            "errors": sum(poller.counts.errors for poller in pollers),
+            "exceptions": sum(poller.counts.exceptions for poller in pollers),
+        },
+        last_error=errors[-1] if errors else "",
     )
 
 

@@ -80,7 +80,13 @@ class RtuLink(Link):
         while (left := self._free_at - loop.time()) > 0:  # noqa: ASYNC110 -- nothing sets an event when silence ends
             await asyncio.sleep(left - _SPIN if left > _SPIN else 0)
         self.dropped += bool(self._buffer)
+        self._show(bytes(self._buffer))
         self._buffer.clear()
+
+    def _show(self, octets: bytes) -> None:
+        """To the frame recorder: whole frames, and what was none once it is given up."""
+        if octets and self.channel is not None:
+            self.channel.received(octets)
 
     def wire_time(self, request: Request) -> float:
         """Characters of both frames."""
@@ -103,6 +109,7 @@ class RtuLink(Link):
         waiting = self._waiting
         if waiting is None or waiting.answer.done():
             self.dropped += 1
+            self._show(data)
             return
         self._buffer += data
         del self._buffer[:-_LONGEST]
@@ -111,6 +118,7 @@ class RtuLink(Link):
         frame = self._find(waiting.request)
         if frame is not None:
             self.dropped += bool(len(self._buffer) - len(frame))
+            self._show(frame)
             self._buffer.clear()
             self.settle(waiting, frame, frame[1:-2])
         else:

@@ -71,6 +71,7 @@ class SerialAccess:
             self._timing = timing_of(self._port, line.mode, self._pause)
             line.discard_input()
             link = SerialLink(line, self._timing, self._held)
+            link.channel = self._hub.frames.channel(f"port {self._port}", link="modbus-rtu", local=self._port)
             line.attach(link)
             watch = asyncio.create_task(_wake_when_wanted(line, link))
             try:

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from functools import partial
 
-from meterhub_sdk import Driver, Feature, MeterhubError, Point, Refused, Requester, Value, command
+from meterhub_sdk import Conversion, Driver, Feature, MeterhubError, Point, Refused, Requester, Value, command
 
 from meterhub_modbus.client import report, templates, writing
 from meterhub_modbus.client.device import DevicePoller
@@ -65,7 +65,7 @@ class ModbusClient(Driver[ModbusClientConfig]):
         if isinstance(key, SerialPlace):
             pause = max(device.frame_pause for device in devices) / 1000
             return SerialAccess(self.hub, key.port, self.config.priority, self.config.window, pause)
-        return TcpAccess(key.host, key.port, max(device.timeout for device in devices))
+        return TcpAccess(self.hub.frames, key.host, key.port, max(device.timeout for device in devices))
 
     async def write(self, name: str, value: Value, requester: Requester) -> None:
         """Write a row of a device; returns when the device confirmed it and shows it."""
@@ -83,10 +83,13 @@ class ModbusClient(Driver[ModbusClientConfig]):
             raise Refused(f"{poller.device.label}/{label} is read-only")
         if poller.state == "lost":
             raise Refused(f"{row.name}: the device is not connected: {poller.last_error}")
+        full = f"{self.hub.name}/{row.name}"
+        self.hub.trace.step(full, "write", str(value))
         try:
             await medium.do(poller.device.unit, partial(writing.write, poller=poller, row=row, value=value))
         except LinkLost as error:
             raise Refused(f"{row.name}: nothing was written, because the device was lost: {error}") from None
+        self.hub.trace.step(full, "acknowledged", "the device confirmed the write")
 
     @command(title="Test reading", timeout=60.0)
     async def test_read(self, trial: TrialRead) -> TrialResult:
@@ -112,6 +115,10 @@ class ModbusClient(Driver[ModbusClientConfig]):
     async def plan(self) -> report.Plan:
         """The requests of one poll of each group, and how long they take by the model of the line."""
         return report.plan_of(self._media or {})
+
+    def conversion(self) -> Conversion:
+        """One row for each device."""
+        return report.conversion_of([poller for medium in (self._media or {}).values() for poller in medium.pollers])
 
     def status(self) -> ModbusClientStatus:
         """One row for each connection and each device."""

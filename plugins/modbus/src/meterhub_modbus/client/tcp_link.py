@@ -8,6 +8,8 @@ import struct
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from meterhub_sdk import Frames, place_of
+
 from meterhub_modbus.client.adapter import Request
 from meterhub_modbus.client.link import Link
 from meterhub_modbus.client.planner import Cost
@@ -28,7 +30,8 @@ class TcpAccess:
     kind = "Modbus TCP"
     used_as = ""
 
-    def __init__(self, host: str, port: int, timeout: float) -> None:
+    def __init__(self, frames: Frames, host: str, port: int, timeout: float) -> None:
+        self._frames = frames
         self._host = host
         self._port = port
         self._timeout = max(timeout, _SHORTEST_CONNECT)
@@ -39,6 +42,12 @@ class TcpAccess:
         loop = asyncio.get_running_loop()
         async with asyncio.timeout(self._timeout):
             transport, link = await loop.create_connection(TcpLink, self._host, self._port)
+        link.channel = self._frames.channel(
+            f"{self._host}:{self._port}",
+            link="modbus-tcp",
+            local=place_of(transport.get_extra_info("sockname")),
+            remote=place_of(transport.get_extra_info("peername")),
+        )
         with suppress(OSError):
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         try:
@@ -90,6 +99,8 @@ class TcpLink(Link):
                 return
             frame = bytes(self._buffer[:end])
             del self._buffer[:end]
+            if self.channel is not None:
+                self.channel.received(frame)
             waiting = self._waiting
             if waiting is None or (transaction, unit) != (waiting.transaction, waiting.request.unit):
                 self.dropped += 1

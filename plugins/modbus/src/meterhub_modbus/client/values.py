@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_EVEN, Decimal, InvalidOperation
 
@@ -19,6 +20,7 @@ from meterhub_modbus.formats import STRING_LIMIT, ByteOrder, reorder
 TYPE_PATTERN = r"^(bool|bit\[(?:[0-9]|1[0-5])\]|[iu](?:16|32|64)|f32|f64|string\[[1-9][0-9]{0,2}\])$"
 _CODES = {"i16": ">h", "u16": ">H", "i32": ">i", "u32": ">I", "i64": ">q", "u64": ">Q", "f32": ">f", "f64": ">d"}
 _MAX_INT = 2**63
+_LEAST_INVERSE = 1e-300
 
 
 class ValueMismatch(Exception):
@@ -67,31 +69,44 @@ class RegisterFormat:
 
     def decode(self, registers: bytes) -> bool | int | float | str:
         """The value in these registers; :class:`ValueMismatch` when they hold none."""
-        if self.type in _CODES:
-            return self._number(struct.unpack(_CODES[self.type], reorder(registers, self.order))[0])
-        if self.type.startswith("string"):
-            return _text(registers[: self.parameter])
-        content = int.from_bytes(registers, "big")
-        if self.is_bit:
-            return bool(content >> self.parameter & 1)
-        if content > 1:
-            raise ValueMismatch(f"the register holds {content}; a bool register holds 0 or 1")
-        return content == 1
+        return self.decoder()(registers)
 
-    def _number(self, raw: int | float) -> int | float:
-        if self.missing is not None and raw == self.missing:
-            raise ValueMismatch(f"the device says with {self.missing} that it has no value")
-        if not math.isfinite(raw):
-            raise ValueMismatch(f"the device sends {raw}, which is no number")
-        if self.point_type == "int":
-            return self._whole(int(raw))
-        inverse = round(1 / self.factor)
+    def decoder(self) -> Callable[[bytes], bool | int | float | str]:
+        """:meth:`decode` for many values: what depends on the format alone is worked out once."""
+        if self.type in _CODES:
+            return self._numbers()
+        parameter = 0 if self.type == "bool" else self.parameter
+        if self.type.startswith("string"):
+            return lambda registers: _text(registers[:parameter])
+        return (lambda registers: bool(registers[1 - parameter // 8] >> parameter % 8 & 1)) if self.is_bit else _truth
+
+    def _numbers(self) -> Callable[[bytes], int | float]:
+        unpack, order, missing = struct.Struct(_CODES[self.type]).unpack, self.order, self.missing
+        scaled = self._whole if self.point_type == "int" else self._scaling()
+
+        def number(registers: bytes) -> int | float:
+            (raw,) = unpack(reorder(registers, order))
+            if raw == missing:
+                raise ValueMismatch(f"the device says with {missing} that it has no value")
+            if not math.isfinite(raw):
+                raise ValueMismatch(f"the device sends {raw}, which is no number")
+            return scaled(raw)
+
+        return number
+
+    def _scaling(self) -> Callable[[float], float]:
+        factor, offset = self.factor, self.offset
+        inverse = round(1 / factor) if abs(factor) > _LEAST_INVERSE else 0
         # A division rounds once: 2301 x 0.1 would be 230.10000000000002.
-        exact = inverse != 0 and 1 / inverse == self.factor
-        value = float((raw / inverse if exact else raw * self.factor) + self.offset)
-        if not math.isfinite(value):
-            raise ValueMismatch(f"{raw} x {self.factor:g} is out of range")
-        return value
+        divisor = inverse if inverse and 1 / inverse == factor else None
+
+        def scaled(raw: float) -> float:
+            value = float((raw * factor if divisor is None else raw / divisor) + offset)
+            if not math.isfinite(value):
+                raise ValueMismatch(f"{raw} x {factor:g} is out of range")
+            return value
+
+        return scaled
 
     def _whole(self, raw: int) -> int:
         value = raw * int(self.factor) + int(self.offset)
@@ -138,6 +153,13 @@ def truth(value: Value) -> bool:
     if isinstance(value, str) or value not in (0, 1):
         raise ValueMismatch(f"{value!r} is neither on nor off; give true or false")
     return bool(value)
+
+
+def _truth(registers: bytes) -> bool:
+    content = int.from_bytes(registers, "big")
+    if content > 1:
+        raise ValueMismatch(f"the register holds {content}; a bool register holds 0 or 1")
+    return content == 1
 
 
 def _text(content: bytes) -> str:

@@ -8,7 +8,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from functools import partial
 from typing import Protocol
 
-from meterhub_sdk import Hub
+from meterhub_sdk import Frames, Hub
 from meterhub_sdk.serial import LineTotals, SerialLine, open_line
 
 from meterhub_dlms.client.bus.line import HdlcLine
@@ -75,13 +75,14 @@ def medium_of(hub: Hub, config: DlmsClientConfig, meter: Meter) -> Medium:
     """The medium of the bus that a meter is on."""
     if meter.transport == "serial":
         return SerialMedium(hub, config, meter)
-    return ConverterMedium(meter) if meter.hdlc else WrapperMedium()
+    return ConverterMedium(hub.frames, meter) if meter.hdlc else WrapperMedium(hub.frames)
 
 
 class WrapperMedium:
     """TCP with the wrapper: each meter has a connection of its own, so that nothing is open in between."""
 
-    def __init__(self) -> None:
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
         self.totals: LineTotals | None = None
         self.character = 0.0
         self.pause: Callable[[], Awaitable[None]] | None = None
@@ -99,7 +100,13 @@ class WrapperMedium:
     async def connect(self, meter: Meter, turnaround: Turnaround) -> Channel:
         """A TCP connection."""
         return await WrapperChannel.connect(
-            meter.host, meter.port, meter.client_address, meter.logical_device, meter.patience, self._wake
+            meter.host,
+            meter.port,
+            meter.client_address,
+            meter.logical_device,
+            meter.patience,
+            self._wake,
+            self._frames,
         )
 
 
@@ -175,7 +182,8 @@ class HdlcAccess:
 class ConverterMedium:
     """HDLC over one TCP connection that all meters behind it share."""
 
-    def __init__(self, meter: Meter) -> None:
+    def __init__(self, frames: Frames, meter: Meter) -> None:
+        self._frames = frames
         self.totals: LineTotals | None = None
         self._meter = meter
 
@@ -191,6 +199,7 @@ class ConverterMedium:
             wake()
 
         stream = await TcpStream.connect(meter.host, meter.port, line.received, closed, meter.patience)
+        stream.show(self._frames, f"{meter.host}:{meter.port}", "tcp")
         line.use(stream)
         try:
             yield HdlcAccess(line)
@@ -218,12 +227,14 @@ class SerialMedium:
                 line.closed()
                 wake()
 
-            line.use(SerialStream(serial, line.received, closed))
+            channel = self._hub.frames.channel(f"port {port}", link="dlms-hdlc", local=port, redact=True)
+            line.use(SerialStream(serial, line.received, closed, channel))
             watch = asyncio.create_task(_until_wanted(serial, wake), name=f"dlms port {port}")
             try:
                 with self._totals.counting(serial):
                     yield HdlcAccess(line, serial)
             finally:
+                channel.close()
                 watch.cancel()
                 with suppress(asyncio.CancelledError):
                     await watch
