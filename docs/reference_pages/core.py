@@ -33,6 +33,10 @@ CAPABILITIES = {
     "network": "open internet sockets, find names, and serve ports below 1024 where the instance itself may.",
     "serial": "open the serial ports of this machine that its settings name.",
     "interface": "carry requests of users to the tree of paths, with the session or API token that each user gave.",
+    "clock": "say for the whole instance whether the clock is right.",
+    "monitoring": "read facts of the machine below /sys (devices, temperatures, traffic) and the size of the core's "
+    "process.",
+    "leds": "set LEDs of the machine, where the system lets the user of the instance.",
     "processes": "start other programs from the directories that it may read.",
 }
 """Each capability that a manifest may name, and what the worker may do with it."""

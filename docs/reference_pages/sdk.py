@@ -4,19 +4,33 @@ from __future__ import annotations
 
 import ast
 import enum
+import functools
 import importlib
 import inspect
+import operator
+import types
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, ForwardRef, Union, get_args, get_origin
 
 import meterhub_sdk
+import meterhub_sdk.admission
 import meterhub_sdk.serial
 import meterhub_sdk.simulation
 import meterhub_sdk.testing
+import meterhub_sdk.tls
 from meterhub_sdk.hooks import ENTRY_POINT_GROUP, Hooks
 
 from reference_pages.markdown import code, first_line, page, prose, table
+
+_MODULES = (
+    meterhub_sdk,
+    meterhub_sdk.admission,
+    meterhub_sdk.serial,
+    meterhub_sdk.simulation,
+    meterhub_sdk.testing,
+    meterhub_sdk.tls,
+)
 
 
 def hook_names() -> list[str]:
@@ -43,12 +57,12 @@ def hooks_page() -> str:
 
 
 def names_page() -> str:
-    """Every public name of the SDK and of its packages for serial ports, simulated lines and tests."""
+    """Every public name of the SDK and of its packages."""
     parts = []
-    for module in (meterhub_sdk, meterhub_sdk.serial, meterhub_sdk.simulation, meterhub_sdk.testing):
+    for module in _MODULES:
         homes = dict(_homes(module))
         parts.append(f"## {module.__name__}\n\n{prose(inspect.getdoc(module) or '')}")
-        parts += [_name(name, getattr(module, name), homes[name]) for name in module.__all__]
+        parts += [_name(name, getattr(module, name), homes.get(name, module.__name__)) for name in module.__all__]
     return page(
         "SDK",
         "What a plugin may import. Names that do not stand here are private and may change at any time.",
@@ -116,13 +130,22 @@ class _Shown:
 
 
 def _annotation(annotation: Any) -> str:
+    annotation = annotation.__forward_arg__ if isinstance(annotation, ForwardRef) else annotation
     if annotation is inspect.Parameter.empty:
         return "Any"
     if isinstance(annotation, str):
         return annotation
-    while get_origin(annotation) is Annotated:
-        annotation = get_args(annotation)[0]
-    return inspect.formatannotation(annotation).replace("typing.", "")
+    return inspect.formatannotation(bare(annotation)).replace("typing.", "")
+
+
+def bare(hint: Any) -> Any:
+    """A type without what pydantic notes about it, however deep that stands."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        return bare(inner[0])
+    if origin in (Union, types.UnionType):
+        return functools.reduce(operator.or_, map(bare, inner))
+    return origin[tuple(map(bare, inner))] if origin in (list, tuple, dict) else hint
 
 
 def _default(default: Any) -> Any:

@@ -91,3 +91,4 @@ def test_the_address_of_a_peer_carries_its_interface():
     assert address_of(Transport(("fe80::1", 1, 0, index))) == f"fe80::1%{name}"
     assert address_of(Transport(("fe80::1", 1, 0, 99_999))) == "fe80::1%99999"
     assert address_of(Transport(None)) == "unknown"
+    assert address_of(("fe80::1", 1, 0, index)) == f"fe80::1%{name}"

@@ -131,6 +131,7 @@ class Reader:
         "put-31-meters-on-one-bus.md",
         "connect-a-control-centre.md",
         "two-masters-with-redundancy.md",
+        "use-the-rest-api.md",
     ],
 )
 async def test_a_guide_does_what_it_says(guide, starter, until):
@@ -138,7 +139,7 @@ async def test_a_guide_does_what_it_says(guide, starter, until):
         pytest.skip("socat is not installed")
     instance = await starter.run(starter.home("guide", {})).ready()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as line:
-        ports = {usual: str(free_port()) for usual in ("4059", "4001", "2404", "1602")}
+        ports = {usual: str(free_port()) for usual in ("4059", "4001", "2404", "1602", "8080")}
         replaced = {"/dev/shm/bus-1": f"{line}/bus-1", **ports}
         reader = Reader(instance, replaced, until)
         try:

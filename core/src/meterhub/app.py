@@ -47,6 +47,7 @@ from meterhub.nodes.status import StatusNodes
 from meterhub.operation import Operation
 from meterhub.plugins import Catalogue
 from meterhub.ports import tell
+from meterhub.power import RESTART_STATUS, Power
 from meterhub.resources import Tree
 from meterhub.schema import MIGRATIONS
 from meterhub.secret_box import SecretBox
@@ -136,6 +137,7 @@ class Instance:
         self.features.on_change(lambda _: self._plugins_changed_soon())
         self.downloads = Downloads(self.home / "downloads")
         self.uploads = Uploads(self.home / "uploads")
+        self.power = Power()
         self.synthesizers = Management(
             self.catalogue, self.configuration, self.operation, self.services, self.events, self.plugins_changed
         )
@@ -190,6 +192,7 @@ class Instance:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.power.close()
         await self.control.stop()
         await self.downloads.close()
         await self.synthesizers.close()
@@ -301,9 +304,10 @@ class Instance:
             self._spawn(self.receivers.apply(config), f"apply {name}")
 
 
-async def run_until_told(instance: Instance, initial: Path | None, ready: Callable[[], None]) -> None:
-    """Start, wait for SIGTERM or SIGINT, stop."""
+async def run_until_told(instance: Instance, initial: Path | None, ready: Callable[[], None]) -> int:
+    """Start, wait for SIGTERM, SIGINT or a command to restart, stop; answers the exit status."""
     stop = asyncio.Event()
+    instance.power.stop = stop.set
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
@@ -320,3 +324,4 @@ async def run_until_told(instance: Instance, initial: Path | None, ready: Callab
             task.cancel()
         await asyncio.gather(starting, told, return_exceptions=True)
         await instance.stop()
+    return RESTART_STATUS if instance.power.restarting else 0

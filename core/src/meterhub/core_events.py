@@ -271,4 +271,29 @@ RESTORED_FROM_BACKUP = EventType(
     help="What happened after the backup was made is in the old home, which the restore left beside the new one.",
 )
 
+RESTART_ASKED = EventType(
+    number=380,
+    name="restart-asked",
+    log=Log.SYSTEM,
+    severity=Severity.NOTICE,
+    text="{user} restarts the instance",
+    help="Nothing to do. It stops in order and is started again by what supervises it.",
+)
+REBOOT_ASKED = EventType(
+    number=381,
+    name="reboot-asked",
+    log=Log.SYSTEM,
+    severity=Severity.WARNING,
+    text="{user} reboots the machine",
+    help="Nothing to do. Everything on the machine stops in order.",
+)
+REBOOT_FAILED = EventType(
+    number=382,
+    name="reboot-failed",
+    log=Log.SYSTEM,
+    severity=Severity.ERROR,
+    text="The machine was not rebooted: {reason}",
+    help="Allow the user of the instance to reboot: by a polkit rule for org.freedesktop.login1.reboot and its like.",
+)
+
 ALL = tuple(value for value in globals().values() if isinstance(value, EventType))

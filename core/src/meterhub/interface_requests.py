@@ -19,7 +19,9 @@ from meterhub.resources import Tree
 T = TypeVar("T")
 
 _TEXT = 20_000
-_SENTENCES = frozenset({"because", "detail", "help", "message", "problem", "reason", "text", "title"})
+_SENTENCES = frozenset(
+    {"because", "detail", "help", "last_error", "message", "problem", "reason", "remark", "text", "title"}
+)
 """Names of answers' fields that hold sentences of the core or of a plugin."""
 
 

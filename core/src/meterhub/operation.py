@@ -12,6 +12,7 @@ from meterhub_sdk.checking import Checked, validate
 from meterhub_sdk.errors import Fault
 from meterhub_sdk.point import PatternSet
 
+from meterhub import machine_facts
 from meterhub.config.document import Claims, Revision
 from meterhub.config.sections import SectionCheck
 from meterhub.core_sections import CORE_SECTIONS, WorkersConfig
@@ -246,9 +247,15 @@ class Operation:
             sandbox=LaunchSandbox(
                 core=os.getpid(),
                 home=str(self._home),
-                write=[str(self._directory(name)) for name in spec.distributions],
+                write=[
+                    *(str(self._directory(name)) for name in spec.distributions),
+                    *(machine_facts.leds() if "leds" in capabilities else []),
+                ],
                 network="network" in capabilities,
-                read=_SERIAL_FACTS if "serial" in capabilities else [],
+                read=[
+                    *(_SERIAL_FACTS if "serial" in capabilities else []),
+                    *(machine_facts.readable() if "monitoring" in capabilities else []),
+                ],
                 serial=openable(spec.ports) if "serial" in capabilities else [],
                 processes="processes" in capabilities,
                 memory=spec.memory,

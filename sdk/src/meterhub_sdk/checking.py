@@ -114,6 +114,11 @@ def _point_faults(points: list[Point]) -> list[Fault]:
     return faults
 
 
+def within(message: str) -> str:
+    """A message of pydantic as it stands within a sentence: with a small letter, but for an abbreviation."""
+    return message if message[:2].isupper() else f"{message[:1].lower()}{message[1:]}"
+
+
 def _fault(section: Any, item: Any, secret: frozenset[str]) -> Fault:
     """pydantic's error as one sentence; the path holds only what stands in the document."""
     path: Path = []
@@ -134,8 +139,9 @@ def _fault(section: Any, item: Any, secret: frozenset[str]) -> Fault:
         return Fault(path, f"{field} is not a setting here; remove it or mend its name")
     if item["type"].endswith(("value_error", "assertion_error")):
         return Fault(path, message)
+    limits = within(message)
     if secret.intersection(map(str, item["loc"])):
-        return Fault(path, f"{field}: {message[:1].lower()}{message[1:]}")
+        return Fault(path, f"{field}: {limits}")
     given = str(item.get("input"))
     shown = given if len(given) <= 60 else given[:60] + "…"
-    return Fault(path, f"{field}: {shown!r} was given; {message[:1].lower()}{message[1:]}")
+    return Fault(path, f"{field}: {shown!r} was given; {limits}")

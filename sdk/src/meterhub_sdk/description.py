@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 import msgspec
 import pluggy
+from meterhub_sdk.config import Config
 from meterhub_sdk.event import EventType
 from meterhub_sdk.hooks import PROJECT, Hooks
 from meterhub_sdk.service import CommandInfo, Driver, Feature, Service, Synthesizer
@@ -84,7 +85,7 @@ class Description(msgspec.Struct, frozen=True, kw_only=True):
 
     def encode(self) -> bytes:
         """Deterministic JSON."""
-        return msgspec.json.format(msgspec.json.encode(self, order="deterministic"), indent=1)
+        return msgspec.json.format(msgspec.json.encode(self), indent=1)
 
     @classmethod
     def decode(cls, data: bytes) -> Description:
@@ -190,9 +191,15 @@ def _command(info: CommandInfo) -> CommandDescription:
         description=info.description,
         rights=info.rights,
         timeout=info.timeout,
-        arguments=info.arguments.model_json_schema(),
+        arguments=_arguments(info.arguments),
         result=_schema(info.result),
     )
+
+
+def _arguments(model: type[BaseModel]) -> Schema:
+    """The schema of a command's arguments; where it takes none, the base model's own words are not about them."""
+    schema = model.model_json_schema()
+    return {key: value for key, value in schema.items() if key != "description"} if model is Config else schema
 
 
 def _event(event: EventType) -> EventDescription:

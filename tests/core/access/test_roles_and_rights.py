@@ -62,6 +62,7 @@ def test_a_consumer_reads_what_the_words_give_him(matrix: Matrix, path: str):
 
 def test_a_consumer_runs_nothing_but_reading_and_his_own_password(matrix: Matrix):
     assert {path for path in RUN if matrix.allows([Role.CONSUMER], path, "run")} == {
+        "/command/download/export",
         "/command/event-log/read-entries",
         "/command/users/change-password",
     }

@@ -459,22 +459,17 @@ async def test_descriptions_hold_what_the_caller_may_use_and_no_more(shared, use
     assert point["arguments"]["properties"]["pattern"]["title"] == "Names"
 
 
-async def test_what_is_wrong_comes_in_the_language_of_whoever_asked(shared, user, monkeypatch) -> None:
+async def test_what_is_wrong_comes_in_the_language_of_whoever_asked(shared, user) -> None:
     credential = await user("R1")
-    texts = {
-        "limit: {given} was given; {limits}": "limit: podano {given}",
-        "Points": "Punkty",
-        "there is no path {path}": "nie ma {path}",
-    }
-    monkeypatch.setattr(shared.languages, "_offered", lambda: {"acme": {"pl": texts}})
-    shared.languages.forget()
-    with pytest.raises(Invalid, match="limit: podano '0'") as caught:
+    with pytest.raises(Invalid, match="limit: podano '0'; wartość musi być większa lub równa 1") as caught:
         await ask(shared, "get", "/data/points", {"limit": 0}, credential, language="pl")
     assert caught.value.faults[0].path == ["limit"]
-    with pytest.raises(NotFound, match="nie ma /data/nothing"):
+    with pytest.raises(NotFound, match="nie ma ścieżki /data/nothing"):
         await ask(shared, "get", "/data/nothing", {}, credential, language="pl")
-    assert shared.languages.translator("pl").text("Points") == "Punkty"
-    shared.languages.forget()
+    described = await ask(
+        shared, "get", "/data/description", {"path": "/data/points", "language": "pl"}, credential, language="pl"
+    )
+    assert described["title"] == "Punkty"
 
 
 async def test_an_api_token_is_changed_into_a_pass(shared, user, hand) -> None:

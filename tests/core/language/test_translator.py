@@ -37,6 +37,39 @@ def test_what_is_known_is_translated(english, polish) -> None:
     assert Translator(TEXTS).text(english) == polish
 
 
+NESTED = TEXTS | {
+    "{user} was refused {path}: {reason}": "{user} otrzymał odmowę {path}: {reason!t}",
+    "{field} is missing; it must be given": "brak pola {field}; trzeba je podać",
+    "{field} is not a setting here; remove it": "{field} nie jest tu ustawieniem; usuń je",
+    "{1} of {2}{plural}": "{1} z {2}",
+    "{point} is over {limit} {unit}: {value} {unit}": "{point} przekracza {limit} {unit}: {value} {unit}",
+}
+
+
+@pytest.mark.parametrize(
+    ("english", "polish"),
+    [
+        (
+            "anna was refused /a: b is missing; it must be given",
+            "anna otrzymał odmowę /a: brak pola b; trzeba je podać",
+        ),
+        (
+            "b is missing; it must be given; c is not a setting here; remove it; t1: '0' was given; input should be at "
+            "least 1",
+            "brak pola b; trzeba je podać; c nie jest tu ustawieniem; usuń je; t1: podano '0'; wartość co najmniej 1",
+        ),
+        (
+            "anna was refused /a: b is missing; it must be given; relay/closed is read-only",
+            "anna otrzymał odmowę /a: brak pola b; trzeba je podać; relay/closed jest tylko do odczytu",
+        ),
+        ("a is over 5 V: 6 V", "a przekracza 5 V: 6 V"),
+        ("a is over 5 V: 6 A", "a is over 5 V: 6 A"),
+    ],
+)
+def test_the_reading_is_taken_that_leaves_least_in_english(english, polish) -> None:
+    assert Translator(NESTED).text(english) == polish
+
+
 def test_a_value_is_never_translated_by_chance() -> None:
     assert Translator(TEXTS).text("yes is read-only") == "yes jest tylko do odczytu"
 
@@ -74,7 +107,11 @@ def test_a_schema_keeps_its_shape_and_its_values() -> None:
     assert polish["properties"]["title"] == {"type": "string", "title": "Port szeregowy", "default": "Port"}
     assert polish["properties"]["way"]["enum"] == ["yes", "no"]
     assert polish["properties"]["way"]["x-labels"] == {"yes": "tak", "no": "no"}
-    assert polish["$defs"]["Row"]["anyOf"][0] == {"const": "Port", "title": "Port szeregowy"}
+    assert polish["$defs"]["Row"]["anyOf"][0] == {
+        "const": "Port",
+        "title": "Port szeregowy",
+        "x-labels": {"Port": "Port szeregowy"},
+    }
     assert localised({k: v for k, v in schema.items() if k != "enum"}, Translator({}))["title"] == "Port"
 
 

@@ -92,6 +92,24 @@ def test_the_doors_out_of_the_sandbox_are_closed(anyone: Any) -> None:
     assert found == dict.fromkeys(found, "EPERM")
 
 
+def test_the_kernels_clock_is_asked_and_never_set(anyone: Any) -> None:
+    """adjtimex(2) with no mode reads; 0x4000 would set the tick, to what it is."""
+    found = anyone.inside(
+        """
+        import ctypes
+        nothing, tick = (ctypes.c_long * 64)(0), (ctypes.c_long * 64)(0x4000)
+        attempt(call, "adjtimex", nothing)
+        answer(
+            read=nothing[11] > 0,
+            set=attempt(call, "adjtimex", tick),
+            card=attempt(call, "clock_adjtime", -5, nothing),
+        )
+        """,
+        before=REACH,
+    )
+    assert found == {"read": True, "set": "EPERM", "card": "EPERM"}
+
+
 @pytest.mark.usefixtures("files_confined")
 def test_landlock_of_2022_is_completed_by_seccomp(anyone: Any) -> None:
     """ABI 2, as in Debian 12, knows neither truncate nor signals."""

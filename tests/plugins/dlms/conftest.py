@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import sqlite_utils
-from hypothesis import settings
 from meterhub_dlms import counter_store
 from meterhub_dlms.client.service import DlmsClient
 from meterhub_dlms.client.settings import DlmsClientConfig
@@ -39,9 +38,6 @@ from meterhub_dlms.server.site import Served, Site, Visitor
 from meterhub_dlms.server.throttle import Throttle
 from meterhub_sdk import testing
 from meterhub_sdk.testing import FakeHub
-
-settings.register_profile("without deadline", deadline=None)
-settings.load_profile("without deadline")
 
 Until = Callable[[Callable[[], bool]], Awaitable[None]]
 

@@ -7,13 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import settings
 from meterhub_dlms_explain.service import DlmsExplain, Explanation
 from meterhub_dlms_explain.settings import ExplainConfig, FrameArguments
 from meterhub_sdk.testing import FakeHub
-
-settings.register_profile("without deadline", deadline=None)
-settings.load_profile("without deadline")
 
 ENCRYPTION, AUTHENTICATION = bytes(range(16)).hex(), bytes(range(0xD0, 0xE0)).hex()
 """The keys of the examples in the Green Book."""

@@ -128,6 +128,18 @@ async def test_wrong_sequence_numbers_close(serve, raw_request, number, received
     await master.closed()
 
 
+async def test_what_came_before_a_broken_frame_in_one_segment_is_answered_before_it_closes(serve, raw_request):
+    running = await serve(ROWS)
+    master = await running.master()
+    running.hub.give("m/power", 1.0)
+    await master.asdu()
+    good = b"".join(master.frame_of(raw_request(READ, ioa=10, cause=5)) for _ in range(3))
+    master.write(good + b"\x68\x02\0\0")
+    assert [got.summary for got in await master.asdus(3)] == [(13, 5, False)] * 3
+    await master.closed()
+    assert "length" in (await running.recorded("protocol-error"))["reason"]
+
+
 async def test_received_frames_are_acknowledged_after_w_and_within_t2(serve, raw_request):
     running = await serve(ROWS, k=3, w=2, t2=0.05)
     master = await running.master()
@@ -155,7 +167,7 @@ async def test_missing_acknowledgement_closes_after_t1(serve):
 
 
 async def test_silence_brings_a_test_frame_and_no_answer_closes(serve):
-    running = await serve(ROWS, t3=0.05, t1=0.1)
+    running = await serve(ROWS, t3=0.05, t1=0.5)
     master = await running.master()
     assert (await master.control())[0] == 0x43
     master.unnumbered(0x83)

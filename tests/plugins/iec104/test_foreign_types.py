@@ -108,7 +108,7 @@ async def station(fake_hub):
     config = Iec104Settings.model_validate({"groups": groups, "time_zone": "Europe/Warsaw"})
     service = Iec104Server(fake_hub, config.model_copy(update={"port": 0}))
     async with fake_hub.running(service):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(40):
             while not service.status().listening:
                 await asyncio.sleep(0.005)
         yield int(service.status().listening.rpartition(":")[2])

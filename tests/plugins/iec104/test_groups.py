@@ -193,7 +193,7 @@ async def test_commands_of_a_master_that_lost_the_lead_close_its_connection(serv
 
 
 async def test_a_standby_connection_is_tested_and_not_closed_for_being_idle(serve):
-    running = await serve([POWER], connection_groups=[NORTH], t0=0.05, t1=0.2, t3=0.1)
+    running = await serve([POWER], connection_groups=[NORTH], t0=0.05, t1=20, t3=0.1)
     standby = await running.connect(SOURCES[0])
     for _ in range(3):
         assert (await standby.control())[0] == 0x43

@@ -199,7 +199,8 @@ def test_no_text_of_a_file_is_taken_for_a_formula():
     assert as_csv("en", lines) == "\ufeff'=1+1,'@x,'-a,-5,'+b,plain,,X,\r\n"
 
 
-async def test_a_list_is_a_file_and_an_answer(fake_hub):
+async def test_a_list_is_a_file_and_an_answer(fake_hub, monkeypatch):
+    monkeypatch.setattr("meterhub_iec104.lists.answers._UNITS_TIMEOUT", 60.0)
     service = Iec104Server(fake_hub, CONFIG)
     fake_hub.give("m/power", 5.0, unit="W")
     piece = await service.signal_list(ListArguments(language="pl", format="csv"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given
 from hypothesis import strategies as st
-from meterhub_iec104.groups import Groups
+from meterhub_iec104.groups import Groups, Place
 from meterhub_iec104.queue import Chunk, EventQueue, packed
 from meterhub_iec104.records import Position
 from meterhub_iec104.settings import Iec104Settings
@@ -103,14 +103,32 @@ def test_a_master_finds_its_cloned_connection_again_by_its_address():
     one, two = groups.take("10.0.0.1"), groups.take("10.0.0.2")
     assert one is not None
     assert two is not None
-    groups.release(one)
-    groups.release(two)
+    for place, address in ((one, "10.0.0.1"), (two, "10.0.0.2")):
+        groups.began(place, address)
+        groups.release(place)
     assert groups.take("10.0.0.2") is two
     third = groups.take("10.0.0.3")
     assert third is not None
     assert third.group.label == "connection-3"
     assert groups.take("10.0.0.4") is one
     assert groups.take("10.0.0.1") is None
+
+
+def test_who_connects_and_transfers_nothing_takes_no_place_away():
+    groups = Groups(Iec104Settings(connections=2), Spool())
+    own: dict[str, Place] = {}
+    for address in ("10.0.0.1", "10.0.0.2"):
+        place = groups.take(address)
+        assert place is not None
+        groups.began(place, address)
+        own[address] = place
+    for place in own.values():
+        groups.release(place)
+    scan = groups.take("10.0.0.9")
+    assert scan is own["10.0.0.1"]
+    groups.release(scan)
+    assert groups.take("10.0.0.1") is own["10.0.0.1"]
+    assert groups.take("10.0.0.2") is own["10.0.0.2"]
 
 
 def test_a_cloned_connection_that_no_master_ever_had_loses_nothing():
@@ -121,6 +139,7 @@ def test_a_cloned_connection_that_no_master_ever_had_loses_nothing():
         place = groups.take(address)
         assert place is not None
         assert len(place.group.queue) == 100
+        groups.began(place, address)
     groups.append([(36, bytes(15))] * 10, Position(140, 0), 0)
     assert [group.dropped for group in groups.all] == [40, 10]
 

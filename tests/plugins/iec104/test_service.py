@@ -45,7 +45,7 @@ async def test_no_more_masters_than_allowed_and_a_place_that_becomes_free_is_giv
 
 
 async def test_a_refused_master_makes_the_station_look_whether_its_old_connection_lives(serve):
-    running = await serve([POWER], t1=0.1)
+    running = await serve([POWER], t1=0.5)
     dead = await running.master()
     await (await running.connect()).closed()
     assert (await dead.control())[0] == 0x43
@@ -84,7 +84,7 @@ async def test_a_synchronous_initial_poll_keeps_masters_out_until_every_point_ha
 async def test_a_synchronous_initial_poll_ends_after_its_limit(fake_hub):
     config = Iec104Settings.model_validate({"initial_poll": "synchronous", "groups": [{"label": "g", "rows": [POWER]}]})
     service = Iec104Server(fake_hub, config.model_copy(update={"port": 0, "initial_poll_limit": 0.02}))
-    async with fake_hub.running(service), asyncio.timeout(5):
+    async with fake_hub.running(service), asyncio.timeout(40):
         while not service.status().accepting:
             await asyncio.sleep(0.005)
 

@@ -197,7 +197,7 @@ async def test_a_full_disk_leaves_the_queues_in_memory_until_it_can_be_written_a
     assert home.spool.fault == "No space left on device"
     home.give(6, 3)
     full = False
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while home.spool.fault:
             await asyncio.sleep(0.005)
     home.give(9, 3)
@@ -218,7 +218,7 @@ async def test_what_was_written_is_brought_to_the_medium_and_shared_by_what_come
     for number in range(300):
         home.give(number, 1)
         await asyncio.sleep(0)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while not synced:
             await asyncio.sleep(0.005)
     assert len(synced) < 10

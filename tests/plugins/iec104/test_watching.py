@@ -15,7 +15,7 @@ OTHER = {"type": "M_ME_NC", "point": "m/other", "ioa": 11, "push": "always"}
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(40):
         while not condition():
             await asyncio.sleep(0.005)
 

@@ -16,8 +16,10 @@ from meterhub_iec104_client.settings import Iec104ClientConfig
 from meterhub_sdk import testing
 from meterhub_sdk.testing import FakeHub
 
+# how long an example takes says how busy the machine is, and nothing about the code
+
 PEERS = Path(__file__).parent / "peers"
-PATIENCE = 20.0
+PATIENCE = 40.0
 
 
 class Peer:
@@ -89,6 +91,18 @@ def c104_server(start, free_port: int):
 
     async def one() -> Peer:
         peer = await start("c104_server.py", str(free_port))
+        assert await peer.line() == "ready"
+        return peer
+
+    return one
+
+
+@pytest.fixture
+def quick_station(start, free_port: int):
+    """One that answers each command at once."""
+
+    async def one() -> Peer:
+        peer = await start("quick_station.py", str(free_port))
         assert await peer.line() == "ready"
         return peer
 

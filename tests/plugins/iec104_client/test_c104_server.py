@@ -28,9 +28,11 @@ def connected(c104_server, station, client, until):
     """Client and server, connected and interrogated."""
 
     class Connected:
+        answer_time = 30
+
         async def __aenter__(self):
             self.peer = await c104_server()
-            settings = station(COMMANDS, common_address=47, originator=7, answer_time=4)
+            settings = station(COMMANDS, common_address=47, originator=7, answer_time=self.answer_time)
             self.running = client(settings)
             self.hub, self.service = await self.running.__aenter__()
             await until(lambda: self.service.status().stations[0].interrogations)
@@ -77,7 +79,23 @@ async def test_a_command_returns_when_the_station_confirmed_it(connected, name, 
         assert both.service.status().stations[0].refused == 0
 
 
+async def test_an_answer_that_comes_at_once_is_not_missed_and_nothing_is_executed_twice(
+    quick_station, station, client, until
+):
+    peer = await quick_station()
+    breaker = {"label": "breaker", "type": "M_SP", "ioa": 1, "command": "C_SC", "select": True}
+    async with client(station([breaker], answer_time=12)) as (_, service):
+        await until(lambda: service.status().stations[0].state == "connected")
+        for _ in range(30):
+            await service.write("rtu/breaker", True, WHO)
+        told = []
+        while told.count("45 execute") < 30:
+            told.append(await peer.line())
+    assert told[-1] == "45 execute"
+
+
 async def test_refusals_carry_the_cause_and_silence_leaves_the_outcome_open(connected, until):
+    connected.answer_time = 4  # for that of silence to be over
     async with connected as both:
         with pytest.raises(Refused, match=r"breaker: the station confirmed it negatively \(IOA 101, cause 7\)") as no:
             await both.service.write("rtu/breaker", False, WHO)

@@ -118,6 +118,7 @@ RUN: dict[str, str] = {
     "/command/plugins/revoke": "R5 R6",
     "/command/diagnostics/download": _TECHNICAL_AND_OPERATIONS,  # as the matrix
     "/command/diagnostics/reboot": _TECHNICAL,  # as the matrix
+    "/command/diagnostics/restart": _TECHNICAL,  # less than a reboot
     "/command/download/export": _EVERY_ROLE,  # of what the caller may read
     "/command/download/cancel": _TECHNICAL_AND_OPERATIONS,  # as the matrix
     "/command/backup/create": "R5",

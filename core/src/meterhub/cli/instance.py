@@ -33,8 +33,7 @@ async def _run(options: argparse.Namespace) -> int:
             console.print(f"    {instance.first_password}")
         console.print(f"Meterhub runs in {options.home}", soft_wrap=True)
 
-    await run_until_told(instance, options.initial, ready)
-    return 0
+    return await run_until_told(instance, options.initial, ready)
 
 
 async def _demo(options: argparse.Namespace) -> int:

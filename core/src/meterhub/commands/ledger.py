@@ -10,8 +10,8 @@ from typing import Any, Literal
 import msgspec
 import sqlite_utils
 from meterhub_sdk import Config, Value, field, moment, nanoseconds
-from pydantic import AwareDatetime
 
+from meterhub.moments import Moment
 from meterhub.store import Store, StoreError
 
 Outcome = Literal["executing", "done", "refused", "cancelled", "expired", "unknown"]
@@ -46,8 +46,8 @@ class LedgerQuery(Config):
 
     point: str | None = field(None, title="Point", max_length=600)
     outcome: Outcome | None = field(None, title="Outcome")
-    since: AwareDatetime | None = field(None, title="From", description="This moment and later.")
-    until: AwareDatetime | None = field(None, title="Until", description="Before this moment.")
+    since: Moment | None = field(None, title="From", description="This moment and later.")
+    until: Moment | None = field(None, title="Until", description="Before this moment.")
     before: int | None = field(None, title="Cursor", description="What the page before gave as next.", ge=1, lt=2**63)
     limit: int = field(50, title="Commands per page", ge=1, le=500)
 

@@ -8,10 +8,11 @@ from typing import Any, Literal
 
 import sqlite_utils
 from meterhub_sdk import Config, field, nanoseconds
-from pydantic import AwareDatetime, model_validator
+from pydantic import model_validator
 
 from meterhub.events.entry import ROW, Entry, from_row, iso
 from meterhub.events.settings import Level, View, severity
+from meterhub.moments import Moment
 from meterhub.store import Store
 
 Format = Literal["brief", "full"]
@@ -22,8 +23,8 @@ class EventQuery(Config):
     """Which entries; every filter that is given must hold."""
 
     log: View = field(View.ALL, title="Log")
-    since: AwareDatetime | None = field(None, title="From", description="This moment and later.")
-    until: AwareDatetime | None = field(None, title="Until", description="Before this moment.")
+    since: Moment | None = field(None, title="From", description="This moment and later.")
+    until: Moment | None = field(None, title="Until", description="Before this moment.")
     least: Level = field("debug", title="Least severity", description="This severity and worse.")
     source: str | None = field(
         None, title="Source", description="A service or component, with or without its version.", max_length=200
@@ -89,7 +90,7 @@ def _conditions(query: EventQuery) -> Iterator[tuple[str, list[Any]]]:
         yield "text LIKE ? ESCAPE '\\'", [f"%{escaped}%"]
 
 
-def _time(when: AwareDatetime) -> int:
+def _time(when: Moment) -> int:
     """Nanoseconds within what the database can hold (the years 1678 to 2262)."""
     return max(-(2**63), min(2**63 - 1, nanoseconds(when)))
 

@@ -24,6 +24,7 @@ def localised(schema: Any, translator: Translator) -> Any:
             result[key] = {name: localised(item, translator) for name, item in value.items()}
         else:
             result[key] = value if key in ("default", "enum", "const") else localised(value, translator)
-    if isinstance(choices := schema.get("enum"), list):
+    choices = schema["enum"] if "enum" in schema else [schema["const"]] if "const" in schema else None
+    if isinstance(choices, list):
         result["x-labels"] = {str(choice): translator.text(str(choice)) for choice in choices}
     return result

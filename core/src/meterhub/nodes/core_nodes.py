@@ -13,6 +13,7 @@ from meterhub.nodes.downloads import DownloadNodes
 from meterhub.nodes.events import EventNodes
 from meterhub.nodes.licensing import LicensingNodes
 from meterhub.nodes.plugins import PluginNodes
+from meterhub.nodes.power import PowerNodes
 from meterhub.nodes.synthesizers import SynthesizerNodes
 from meterhub.nodes.uploads import UploadNodes
 from meterhub.nodes.watching import WatchingNodes
@@ -34,6 +35,7 @@ def core_nodes(of: Instance) -> Iterator[Node]:
         EventNodes(of.events),
         LicensingNodes(of.identity, of.licences, of.features, of.secrets, of.services.secret_set),
         PluginNodes(of.catalogue, of.plugins_changed),
+        PowerNodes(of.power, of.events),
         SynthesizerNodes(of.synthesizers, of.uploads, of.services, of.operation),
         UploadNodes(of.uploads),
         WatchingNodes(of.services),

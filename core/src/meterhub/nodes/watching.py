@@ -7,10 +7,11 @@ from typing import Any, Literal
 
 import msgspec
 from meterhub_sdk import Config, Refused, field, moment, nanoseconds
-from pydantic import AwareDatetime, field_validator
+from pydantic import field_validator
 
 from meterhub import __version__
 from meterhub.access.principal import Principal
+from meterhub.moments import Moment
 from meterhub.resources import Node
 from meterhub.services import Services, ServiceState
 from meterhub.watching.frame_query import FOR_EVER, FrameQuery
@@ -33,8 +34,8 @@ class FrameFilter(Config):
     channel: str = field(
         "", title="Channel", max_length=200, description="Name of a connection or port; * stands for any characters."
     )
-    since: AwareDatetime | None = field(None, title="From", description="ISO 8601 with a time zone.")
-    until: AwareDatetime | None = field(None, title="To", description="ISO 8601 with a time zone.")
+    since: Moment | None = field(None, title="From", description="ISO 8601 with a time zone.")
+    until: Moment | None = field(None, title="To", description="ISO 8601 with a time zone.")
     direction: Literal["both", "sent", "received"] = field("both", title="Direction")
     text: str = field("", title="Contains text", max_length=200, description="Characters within a frame, as UTF-8.")
     hex: str = field("", title="Contains octets", max_length=400, description="Hexadecimal digits, such as 68 04 43.")

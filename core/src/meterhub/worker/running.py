@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from meterhub_sdk import ConfigError, Conversion, Driver, NotReady, Refused, Requester, Service, Value
+from meterhub_sdk import ConfigError, Conversion, Driver, Invalid, NotReady, Refused, Requester, Service, Value
+from meterhub_sdk.checking import validate, within
 from pydantic import ValidationError
 
 from meterhub.worker.link import Link, OwnPoints
@@ -91,7 +92,7 @@ class Running:
         except ConfigError as error:
             return "waiting", str(error)
         except ValidationError as error:
-            return "waiting", f"the settings do not fit this version: {error.errors()[0]['msg']}"
+            return "waiting", f"the settings do not fit this version: {within(error.errors()[0]['msg'])}"
         except NotReady as error:
             return "retrying", str(error)
         except asyncio.CancelledError:
@@ -119,11 +120,9 @@ class Running:
             raise Refused(f"{self.name} has no command {name!r}")
         if self._service is None:
             raise Refused(f"{self.name} is not running; its commands wait until it is")
-        try:
-            checked = info.arguments.model_validate(arguments or {})
-        except ValidationError as error:
-            faults = [f"{'.'.join(map(str, e['loc'])) or 'arguments'}: {e['msg']}" for e in error.errors()]
-            raise Refused("; ".join(faults)) from error
+        checked, faults = validate(info.arguments, {} if arguments is None else arguments)
+        if checked is None:
+            raise Invalid(faults)
         method = getattr(self._service, info.method)
         result = await (method(checked) if info.takes_arguments else method())
         return None if result is None else result.model_dump(mode="json")

@@ -18,7 +18,9 @@ COMMANDS = range(45, 52)
 INTERROGATION, COUNTER_INTERROGATION, CLOCK_SYNCHRONIZATION = 100, 101, 103
 END_OF_INITIALIZATION = 70
 
-ACTIVATION_CON, ACTIVATION_TERM = 7, 10
+ACTIVATION, ACTIVATION_CON, ACTIVATION_TERM = 6, 7, 10
+SELECT = 0x80
+"""The select bit (S/E) in the last octet of a command."""
 INTERROGATED, COUNTERS_REQUESTED = 20, 37
 
 CAUSES = {
@@ -59,6 +61,21 @@ def parse(apdu: bytes) -> Asdu | None:
     objects = _objects(type_id, qualifier, apdu[_HEAD:])
     address = int.from_bytes(apdu[10:_HEAD], "little")
     return Asdu(type_id, cause & 0x3F, bool(cause & 0x40), bool(cause & 0x80), originator, address, objects)
+
+
+def confirms_select(apdu: bytes) -> bool:
+    """Whether a frame is a station's yes to a select: ACT CON of a command, with the select bit in its last octet."""
+    return _is_switching(apdu) and apdu[8] & 0x7F == ACTIVATION_CON and apdu[-1] >= SELECT
+
+
+def is_execute(apdu: bytes) -> bool:
+    """Whether a frame carries a command that is to be executed."""
+    return _is_switching(apdu) and apdu[8] & 0x7F == ACTIVATION and apdu[-1] < SELECT
+
+
+def _is_switching(apdu: bytes) -> bool:
+    """Whether it is an I frame with a command that can be selected; bit strings (51) cannot."""
+    return len(apdu) > _HEAD and not apdu[2] & 1 and apdu[6] in COMMANDS[:-1]
 
 
 def _objects(type_id: int, qualifier: int, octets: bytes) -> tuple[tuple[int, bytes], ...]:

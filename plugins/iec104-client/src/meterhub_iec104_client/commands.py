@@ -10,7 +10,7 @@ from functools import partial
 import c104
 from meterhub_sdk import NotDone, Refused, Value
 
-from meterhub_iec104_client.asdu import ACTIVATION_CON, CAUSES, Asdu
+from meterhub_iec104_client.asdu import ACTIVATION_CON, CAUSES, SELECT, Asdu
 from meterhub_iec104_client.errors import LinkLost
 from meterhub_iec104_client.link import Link
 from meterhub_iec104_client.settings import CommandName, MappedPoint
@@ -18,7 +18,6 @@ from meterhub_iec104_client.settings import CommandName, MappedPoint
 TYPE_IDS: dict[CommandName, int] = {
     "C_SC": 45, "C_DC": 46, "C_RC": 47, "C_SE_NA": 48, "C_SE_NB": 49, "C_SE_NC": 50, "C_BO": 51,
 }  # fmt: skip
-_SELECT = 0x80
 _FLOAT_MAX = 3.4028234663852886e38
 
 
@@ -75,7 +74,7 @@ class Commanding:
         if asdu.type_id != type_id or answer.done() or not asdu.objects or asdu.objects[0][0] != ioa:
             return
         refused = asdu.negative or asdu.cause in (44, 45, 46, 47)
-        executed = asdu.cause == ACTIVATION_CON and not (type_id != 51 and asdu.objects[0][1][-1:] >= bytes((_SELECT,)))
+        executed = asdu.cause == ACTIVATION_CON and not (type_id != 51 and asdu.objects[0][1][-1:] >= bytes((SELECT,)))
         if refused or executed:
             answer.set_result(asdu)
 

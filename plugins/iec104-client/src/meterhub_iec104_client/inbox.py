@@ -9,14 +9,19 @@ from collections import deque
 
 import c104
 
+from meterhub_iec104_client.asdu import confirms_select, is_execute
+
 LIMIT = 20_000
 """Frames that may wait. c104 acknowledges by itself, so a station is never slowed down."""
+_BEFORE_EXECUTE = 0.05
+"""Seconds that c104's receiving thread is held up with the confirmation of a select: most of those that come before
+its sending thread waits for them would be missed by c104 2.2.1."""
 
 
 class Inbox:
     """Frames and states of one connection; made within the event loop.
 
-    The callbacks enqueue and wake the loop, and do nothing else: c104 drops a callback for good
+    The callbacks enqueue and wake the loop, and do little else: c104 drops a callback for good
     when an exception leaves it.
     """
 
@@ -26,6 +31,10 @@ class Inbox:
         """Time, whether it was sent, and octets: for the frame recorder, which is the loop's."""
         self.state: c104.ConnectionState | None = None
         self.overrun = False
+        self.selects = 0
+        """Selects that the station confirmed."""
+        self.executes = 0
+        """Commands that were sent to be executed."""
         self._loop = asyncio.get_running_loop()
         self._something = asyncio.Event()
 
@@ -37,10 +46,15 @@ class Inbox:
         else:
             self.overrun = True
         self._wake()
+        if confirms_select(data):
+            self.selects += 1
+            time.sleep(_BEFORE_EXECUTE)
 
     def on_sent(self, connection: c104.Connection, data: bytes) -> None:
         """A frame is on its way (c104's thread)."""
         self.passed.append((time.time_ns(), True, bytes(data)))
+        if is_execute(data):
+            self.executes += 1
 
     def on_state(self, connection: c104.Connection, state: c104.ConnectionState) -> None:
         """The connection changed (c104's thread)."""

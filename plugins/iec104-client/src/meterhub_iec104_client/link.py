@@ -27,6 +27,8 @@ T = TypeVar("T")
 _TICK = 100
 """Milliseconds between the looks that c104 takes at its connection."""
 _DIRECT_TIME = 100
+_SELECTS = 3
+"""How often an object is selected at most before its execute is sent, within the time that the station has."""
 _STOP_TIME = 2.0
 """Seconds that closing waits for c104, which may still be in a connection attempt; it then ends by itself."""
 
@@ -93,7 +95,7 @@ class Link:
     def _command_time(self) -> int:
         """Milliseconds that c104 waits for a confirmation: only between select and execute does it matter."""
         selecting = any(point.select for point in self.station.points)
-        return round(self.station.answer_time * 1000) if selecting else _DIRECT_TIME
+        return round(self.station.answer_time * 1000 / _SELECTS) if selecting else _DIRECT_TIME
 
     def _add_commands(self, connection: c104.Connection) -> None:
         station = connection.add_station(common_address=self.station.common_address)
@@ -172,13 +174,19 @@ class Link:
         """Send a command once, selecting first where the point says so; done when c104 has no more to do with it.
 
         The answer is among the :meth:`frames`: c104 does not tell a refusal apart, and when the answer is
-        quick it misses it now and then and waits for its whole time.
+        quick it misses it now and then and waits for its whole time. Where it missed that of a select, it sends no
+        execute, and the object is selected once more.
         """
         command = self._commands[point.target]
 
         def send() -> None:
             command.value = value  # type: ignore[assignment]  # commands.encode gives each type its own
-            command.transmit(cause=c104.Cot.ACTIVATION)
+            inbox, executes = self.inbox, self.inbox.executes
+            for _ in range(_SELECTS if point.select else 1):
+                selects = inbox.selects
+                command.transmit(cause=c104.Cot.ACTIVATION)
+                if self._fault or inbox.executes != executes or inbox.selects == selects:
+                    return
 
         return asyncio.get_running_loop().run_in_executor(self._thread, send)
 

@@ -38,7 +38,7 @@ class Place:
         self.group = group
         self.number = number
         self.address = ""
-        """The master that has, or last had, this place."""
+        """The master that last transferred data here."""
         self.taken = False
         self.freed = 0
         """Counts up with each place that is freed: the smallest one has been free for longest."""
@@ -163,14 +163,23 @@ class Groups:
         if not free:
             return None
         place = min(free, key=lambda place: self._rank(place, address))
-        known, used = place.address == address, place.group.used
-        place.taken, place.address = True, address
-        if self._cloned and not known:
-            self.spool.named(place.group.index, address)
-        if not used:
-            place.group.queue.dropped = place.group.reported = 0
-            self.spool.lost(place.group.index, 0)
+        place.taken = True
         return place
+
+    def began(self, place: Place, address: str) -> None:
+        """A master began data transfer: the place is its own from now on.
+
+        Whoever only connects takes no other master's place away, such as a scan of ports.
+        """
+        if place.address == address:
+            return
+        group, used = place.group, place.group.used
+        place.address = address
+        if self._cloned:
+            self.spool.named(group.index, address)
+        if not used:
+            group.queue.dropped = group.reported = 0
+            self.spool.lost(group.index, 0)
 
     def release(self, place: Place) -> None:
         """The connection is gone."""

@@ -89,12 +89,23 @@ class Session:
             frame = self._next()
             if frame is None:
                 break
-            load, asdu = frame
-            self.link.send(asdu, now)
-            if self._tracing is not None and self._tracing.points:
-                self._trace(self._tracing, asdu)
-            self._in_flight.append(load)
+            self._send(*frame, now)
         return self.link.take()
+
+    def last_output(self, now: float) -> bytes:
+        """What is still sent before the connection is closed for an error: answers, which nothing else brings.
+
+        Events stay in the queue, as nobody could acknowledge them any more.
+        """
+        for _ in range(min(self.link.window, len(self._replies))):
+            self._send(*self._replies.popleft(), now)
+        return self.link.take()
+
+    def _send(self, load: _Load, asdu: bytes, now: float) -> None:
+        self.link.send(asdu, now)
+        if self._tracing is not None and self._tracing.points:
+            self._trace(self._tracing, asdu)
+        self._in_flight.append(load)
 
     def _trace(self, tracing: PointTracing, asdu: bytes) -> None:
         """Remember the frame if a traced point is in it."""

@@ -9,8 +9,8 @@ from meterhub_sdk import Conversion, Peer, moment
 from meterhub_sdk.tls import TlsStatus
 from pydantic import BaseModel, Field
 
+from meterhub_iec104.connection import Connection
 from meterhub_iec104.groups import Group, Place
-from meterhub_iec104.transport import Connection
 
 
 class ConnectionStatus(BaseModel):

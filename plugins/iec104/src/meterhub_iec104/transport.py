@@ -1,4 +1,4 @@
-"""TCP: accepts masters, moves octets between their sockets and sessions, and minds the timers."""
+"""TCP: listens, decides who may connect, and keeps the connections."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from meterhub_sdk import FrameChannel, Frames, NotReady, place_of
-from meterhub_sdk.admission import AllowList, address_of
-from meterhub_sdk.tls import Handshakes, TlsStatus, peer_subject
+from meterhub_sdk import Frames, NotReady
+from meterhub_sdk.admission import AllowList
+from meterhub_sdk.tls import Handshakes, TlsStatus
 
 from meterhub_iec104 import events
-from meterhub_iec104.apci import Parameters, ProtocolError
+from meterhub_iec104.apci import Parameters
+from meterhub_iec104.connection import Connection, shown
 from meterhub_iec104.control import Control
 from meterhub_iec104.groups import Active, Group, Groups, Place
 from meterhub_iec104.journal import Journal
@@ -31,142 +32,6 @@ class Counts:
     protocol_errors: int = 0
     sent: int = 0
     received: int = 0
-
-
-class Connection(asyncio.Protocol):
-    """One accepted TCP connection; refused ones never get a session."""
-
-    def __init__(self, server: Server) -> None:
-        self.since = server.clock()
-        self.address = ""
-        self.remote = ""
-        """Address and port, and with TLS whose certificate it has shown."""
-        self.session: Session | None = None
-        self._place: Place | None = None
-        self._server = server
-        self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._channel: FrameChannel | None = None
-        self._blocked = False
-        self._starts = 0
-        self._reason = "it closed the connection"
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Admit the peer, or drop it at once."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        subject = peer_subject(transport)
-        self.address = address_of(transport)
-        self.remote = _shown(transport.get_extra_info("peername")) + (f" ({subject})" if subject else "")
-        self._place = self._server.admit(self)
-        if self._place is None:
-            transport.abort()
-            return
-        group, now = self._place.group, self._loop.time()
-        parameters = self._server.parameters_of(group)
-        control = self._server.control
-        self.session = Session(
-            parameters, control, group, now, origin=self.remote, write_out=self.pump, tracing=self._server.tracing
-        )
-        self._record(transport)
-        self._arm()
-
-    def _record(self, transport: asyncio.Transport) -> None:
-        """Show all that goes over the connection to the frame recorder, with TLS as it is within."""
-        if self._server.frames is not None:
-            local, remote = (place_of(transport.get_extra_info(end)) for end in ("sockname", "peername"))
-            self._channel = self._server.frames.channel(
-                f"master {remote}", link="iec104", local=local, remote=remote, listening=True
-            )
-
-    def data_received(self, data: bytes) -> None:
-        """Frames from the master, whole or in pieces."""
-        if self.session is None:
-            return
-        if self._channel is not None:
-            self._channel.received(data)
-        former = self.session.group.active
-        self._guarded(lambda session, now: session.receive(data, now))
-        if self.session is not None and self.session.link.starts != self._starts:
-            self._starts = self.session.link.starts
-            self._server.started(self, self.session.group, former)
-
-    def pump(self) -> None:
-        """Write what may be sent now."""
-        if self.session is None or self._transport is None or self._blocked or self._transport.is_closing():
-            return
-        octets = self.session.output(self._loop.time())
-        if octets:
-            self._transport.write(octets)
-            if self._channel is not None:
-                self._channel.sent(octets)
-            self._arm()
-
-    def pause_writing(self) -> None:
-        """The master does not read: neither write to it nor listen to it until it does."""
-        self._blocked = True
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.pause_reading()
-
-    def resume_writing(self) -> None:
-        """The master reads again."""
-        self._blocked = False
-        if self._transport is not None and not self._transport.is_closing():
-            self._transport.resume_reading()
-        self.pump()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """The connection is over, whoever ended it."""
-        if self._timer is not None:
-            self._timer.cancel()
-        if self._channel is not None:
-            self._channel.close()
-        session, self.session = self.session, None
-        if session is not None and self._place is not None:
-            session.close()
-            if exc is not None:
-                self._reason = f"the connection broke ({exc})"
-            self._server.lost(self, self._place, session, self._reason if self._starts else None)
-
-    def probe(self) -> None:
-        """Find out whether the master is still there."""
-        if self.session is not None:
-            self.session.link.probe(self._loop.time())
-            self.pump()
-
-    def abort(self, reason: str) -> None:
-        """Close the connection at once."""
-        self._reason = reason
-        if self._transport is not None:
-            self._transport.abort()
-
-    def _guarded(self, work: Callable[[Session, float], None]) -> None:
-        if self.session is None or self._transport is None or self._transport.is_closing():
-            return
-        try:
-            work(self.session, self._loop.time())
-        except ProtocolError as error:
-            self._server.broken(self, str(error))
-            self.abort(str(error))
-            return
-        self.pump()
-        self._arm()
-
-    def _arm(self) -> None:
-        """Have the timer fire no later than the session needs it; an earlier one finds nothing to do."""
-        if self.session is None:
-            return
-        due = self.session.link.deadline()
-        if self._timer is not None:
-            if self._timer.when() <= due:
-                return
-            self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._on_timer)
-
-    def _on_timer(self) -> None:
-        self._timer = None
-        self._guarded(lambda session, now: session.tick(now))
 
 
 class Server:
@@ -217,7 +82,7 @@ class Server:
         """Let peers connect to the port taken."""
         assert self._server is not None, "the port was not taken"
         await self._server.start_serving()
-        self.listening = ", ".join(_shown(socket.getsockname()) for socket in self._server.sockets)
+        self.listening = ", ".join(shown(socket.getsockname()) for socket in self._server.sockets)
 
     async def close(self) -> None:
         """Stop listening and end every connection."""
@@ -262,8 +127,10 @@ class Server:
         self.connections[place] = connection
         return place
 
-    def started(self, connection: Connection, group: Group, former: Active | None) -> None:
+    def started(self, connection: Connection, place: Place, former: Active | None) -> None:
         """A master began data transfer, perhaps in place of another one of its group."""
+        self.groups.began(place, connection.address)
+        group = place.group
         if former is None or former is connection.session:
             self._journal.note_some(
                 events.MASTER_CONNECTED, connection.address, address=connection.remote, group=group.label
@@ -330,14 +197,6 @@ class Server:
         for other in list(self.connections.values()):
             if other.address == address:
                 other.probe()
-
-
-def _shown(name: tuple[str, int] | tuple[str, int, int, int] | None) -> str:
-    """A socket name: address and port; a peer that is gone already has none."""
-    if not name:
-        return "an unknown address"
-    address, port = name[0], name[1]
-    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
 
 
 def _cannot_listen(host: str, port: int, error: OSError) -> str:

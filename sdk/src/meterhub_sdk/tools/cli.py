@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     _check_parser(commands)
     _build_parser(commands)
     _key_parsers(commands)
+    _texts_parser(commands)
     _simulate_parser(commands)
     return parser
 
@@ -90,6 +91,14 @@ def _key_parsers(commands: _Commands) -> None:
     key.add_argument("--kid", required=True, help="the key's name, such as acme-2026")
     key.add_argument("--name", required=True, help="the publisher's name, for people")
     key.set_defaults(run=_new_key)
+
+
+def _texts_parser(commands: _Commands) -> None:
+    texts = commands.add_parser("texts", help="say which texts lack a translation; exit status 1 with findings")
+    texts.add_argument("dir", metavar="DIR", type=Path, nargs="?", default=Path(), help="the plugin's checkout (here)")
+    texts.add_argument("--language", default="pl", help="code of ISO 639-1 (%(default)s)")
+    texts.add_argument("--write", action="store_true", help="add the missing ones to its file, empty, to be filled in")
+    texts.set_defaults(run=_texts)
 
 
 def _simulate_parser(commands: _Commands) -> None:
@@ -142,6 +151,17 @@ def _check(options: argparse.Namespace) -> int:
     else:
         print("\n".join(map(str, findings)) or "nothing to mend")
     return 1 if findings else 0
+
+
+def _texts(options: argparse.Namespace) -> int:
+    from meterhub_sdk.tools.texts import compare
+
+    found = compare(options.dir, options.language, write=options.write)
+    for what, texts in (("missing", found.missing), ("stale", found.stale)):
+        for text in texts:
+            print(f"{what}: {text}")
+    print(f"{len(found.missing)} missing, {len(found.stale)} stale")
+    return 1 if found.missing or found.stale else 0
 
 
 def _build(options: argparse.Namespace) -> int:
