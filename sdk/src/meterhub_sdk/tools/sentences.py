@@ -26,16 +26,16 @@ _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 _WORD = re.compile(r"[A-Za-z]{2}")
 
 
-def sentences(package: Path, skip: Iterable[str] = (), says: Iterable[str] = ()) -> set[str]:
+def sentences(package: Path, skip: Iterable[str] = (), says: Iterable[str] = (), shown: Iterable[str] = ()) -> set[str]:
     """The sentences in all modules below a directory.
 
     ``skip`` are patterns of files (``codec/*.py``, below ``package``) and of exception classes left out; ``says`` are
-    names of functions whose results are for people.
+    names of functions whose results are for people, ``shown`` of exceptions and functions whose arguments are.
     """
     patterns = list(skip)
     files = [path for path in sorted(package.rglob("*.py")) if not _skipped(patterns, path, package)]
     trees = [ast.parse(read_text(path)) for path in files]
-    raised = {name for name in _raised(trees) if not any(fnmatch(name, pattern) for pattern in patterns)}
+    raised = {name for name in _raised(trees, shown) if not any(fnmatch(name, pattern) for pattern in patterns)}
     return {text for tree in trees for text in _Module(tree, raised, set(says)).sentences()}
 
 
@@ -44,10 +44,10 @@ def _skipped(patterns: list[str], path: Path, package: Path) -> bool:
     return any(fnmatch(below, pattern) for pattern in patterns)
 
 
-def _raised(trees: list[ast.Module]) -> set[str]:
+def _raised(trees: list[ast.Module], shown: Iterable[str]) -> set[str]:
     """The known exceptions and all that derive from them by name, in as many steps as it takes."""
     classes = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ClassDef)]
-    found = set(RAISED)
+    found = {*RAISED, *shown}
     while more := {c.name for c in classes if c.name not in found and found & {_name(base) for base in c.bases}}:
         found |= more
     return found

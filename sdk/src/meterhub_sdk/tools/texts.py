@@ -6,6 +6,7 @@ A package holds its translations in ``translations/<language>.json``: a flat obj
     [tool.meterhub.texts]
     skip = ["codec/*", "LinkError"]               # files below the package, exception classes: never shown
     says = ["_reason"]                            # functions whose results are shown
+    shown = ["LinkError", "check_unique"]         # more exceptions, and functions, whose arguments are shown
     sources = ["../sdk/src/meterhub_sdk"]         # more packages whose sentences are translated here
     offered = "meterhub.language.offered:texts"   # a function that gives texts which are not offered by hooks
 """
@@ -76,7 +77,8 @@ def english(project: Project) -> set[str]:
     settings = _settings(project)
     skip = ["translations/*", *settings.get("skip", [])]
     packages = [project.package_directory, *(project.directory / path for path in settings.get("sources", []))]
-    found = {text for package in packages for text in sentences(package, skip, settings.get("says", []))}
+    says, shown = settings.get("says", []), settings.get("shown", [])
+    found = {text for package in packages for text in sentences(package, skip, says, shown)}
     if project.modules:
         answer = load(project.name, project.source, project.package, project.modules)
         if answer.description is None:

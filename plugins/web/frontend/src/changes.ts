@@ -1,0 +1,2 @@
+/** Fired on `window` by whoever changed what there is: licences, plugins, the configuration, rights. */
+export const CHANGED = "meterhub-changed";

@@ -1,0 +1,120 @@
+// The configuration mode in the top bar: who edits, and what becomes of it.
+
+import { html, nothing, type TemplateResult } from "lit";
+import { Failure, type Session } from "../api";
+import { CHANGED } from "../changes";
+import { MeterhubElement } from "../element";
+import { live } from "../live";
+import { type Descriptions, may } from "../model";
+import { number, t } from "../t";
+import "./apply";
+import * as mode from "./mode";
+
+class ModeBar extends MeterhubElement {
+  static override properties = {
+    session: { attribute: false },
+    all: { attribute: false },
+    status: { state: true },
+    problem: { state: true },
+    applying: { state: true },
+    left: { state: true },
+  };
+  declare session: Session;
+  declare all: Descriptions;
+  declare status: mode.ModeStatus | undefined;
+  declare problem: string;
+  declare applying: boolean;
+  declare left: number;
+  #until = 0;
+
+  constructor() {
+    super();
+    this.problem = "";
+    this.applying = false;
+    this.left = 0;
+  }
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    if (!may(this.all, "/status/configuration")) return;
+    this.until(live<mode.ModeStatus>("/status/configuration", (status) => this.#take(status)));
+    this.hear(mode.MODE_CHANGED, () => void mode.status().then((status) => this.#take(status)));
+    const clock = setInterval(() => this.#tick(), 1000);
+    this.until(() => clearInterval(clock));
+  }
+
+  #take(status: mode.ModeStatus): void {
+    const changed = this.status && this.status.revision !== status.revision;
+    this.status = status;
+    this.#until = status.confirm_within === null ? 0 : Date.now() + status.confirm_within * 1000;
+    this.#tick();
+    if (changed) window.dispatchEvent(new Event(CHANGED));
+  }
+
+  #tick(): void {
+    this.left = this.#until ? Math.max(0, Math.round((this.#until - Date.now()) / 1000)) : 0;
+  }
+
+  async #do(work: () => Promise<unknown>): Promise<void> {
+    this.problem = "";
+    try {
+      await work();
+    } catch (error) {
+      this.problem = (error as Failure).message || t("The device does not answer; try again.");
+    }
+  }
+
+  override render(): TemplateResult | typeof nothing {
+    const status = this.status;
+    if (!status) return nothing;
+    return html`<div class="mode" role="group" aria-label=${t("Configuration mode")}>
+      ${status.confirm_within !== null ? this.#confirmation() : nothing} ${this.#editing(status)}
+      ${this.problem ? html`<span class="problem" role="alert">${this.problem}</span>` : nothing}
+      ${this.applying
+        ? html`<mh-apply .all=${this.all} @closed=${() => (this.applying = false)}></mh-apply>`
+        : nothing}
+    </div>`;
+  }
+
+  #confirmation(): TemplateResult {
+    return html`<span class="notice" role="status">
+        ${t("Keep the new configuration? It returns by itself in {seconds} s.", { seconds: number(this.left) })}
+      </span>
+      <button class="primary" @click=${() => this.#do(mode.confirm)}>${t("Keep it")}</button>`;
+  }
+
+  #editing(status: mode.ModeStatus): TemplateResult | typeof nothing {
+    if (status.editor === null) {
+      return may(this.all, "/command/configuration/enter", "post")
+        ? html`<button @click=${() => this.#do(mode.enter)}>${t("Enter configuration mode")}</button>`
+        : nothing;
+    }
+    if (status.editor !== this.session.user) return this.#other(status.editor);
+    return html`<span class="notice">${t("Configuration mode: {changes} changes", { changes: status.changes })}</span>
+      <button class="primary" ?disabled=${status.changes === 0} @click=${() => (this.applying = true)}>
+        ${t("Apply configuration change")}
+      </button>
+      <button @click=${() => this.#discard(status.changes)}>${t("Discard configuration change")}</button>`;
+  }
+
+  #other(editor: string): TemplateResult {
+    return html`<span class="notice">${t("{user} edits the configuration", { user: editor })}</span>
+      ${may(this.all, "/command/configuration/cancel-other", "post")
+        ? html`<button @click=${() => this.#cancel(editor)}>${t("Cancel configuration mode of {user}", { user: editor })}</button>`
+        : nothing}`;
+  }
+
+  #discard(changes: number): void {
+    if (changes === 0 || window.confirm(t("Discard {changes} changes that were saved?", { changes }))) {
+      void this.#do(mode.discard);
+    }
+  }
+
+  #cancel(editor: string): void {
+    if (window.confirm(t("What {user} saved and did not apply is lost. Go on?", { user: editor }))) {
+      void this.#do(mode.cancelOther);
+    }
+  }
+}
+
+customElements.define("mh-mode-bar", ModeBar);

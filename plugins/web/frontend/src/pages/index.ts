@@ -1,0 +1,25 @@
+// Which module brings the element of a page; each is fetched when it is first shown.
+
+export const PAGES: Record<string, () => Promise<unknown>> = {
+  "page-access": () => import("./access"),
+  "page-certificates": () => import("./certificates"),
+  "page-commands": () => import("./commands"),
+  "page-configuration": () => import("./configuration"),
+  "page-conversion": () => import("./conversion"),
+  "page-diagnostics": () => import("./diagnostics"),
+  "page-event-log": () => import("./event-log"),
+  "page-features": () => import("./features"),
+  "page-identifiers": () => import("./identifiers"),
+  "page-info": () => import("./info"),
+  "page-logged-data": () => import("./logged-data"),
+  "page-monitoring": () => import("./monitoring"),
+  "page-my-settings": () => import("./my-settings"),
+  "page-plugin": () => import("./plugin"),
+  "page-plugins": () => import("./plugins"),
+  "page-points": () => import("./points"),
+  "page-secrets": () => import("./secrets"),
+  "page-service": () => import("./service"),
+  "page-synthesizers": () => import("./synthesizers"),
+  "page-time": () => import("./time"),
+  "page-users": () => import("./users"),
+};
