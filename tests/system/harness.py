@@ -397,6 +397,16 @@ def examples() -> dict[str, Document]:
     return read_examples()
 
 
+def _started_since(before: set[psutil.Process]) -> set[psutil.Process]:
+    """New processes, but those that something older started, such as the browser of the session."""
+    found = set()
+    for process in _descendants() - before:
+        with contextlib.suppress(psutil.Error):
+            if before.isdisjoint(process.parents()):
+                found.add(process)
+    return found
+
+
 @contextlib.contextmanager
 def no_process_left() -> Iterator[None]:
     """Fails when a process that was started within is still there afterwards, orphans included."""
@@ -406,7 +416,7 @@ def no_process_left() -> Iterator[None]:
     try:
         yield
         end = time.monotonic() + 5.0
-        while (left := _descendants() - before) and time.monotonic() < end:
+        while (left := _started_since(before)) and time.monotonic() < end:
             time.sleep(_PAUSE)
         told = [f"{process.pid} {_line(process)}" for process in left]
         for process in left:

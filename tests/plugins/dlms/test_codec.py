@@ -256,7 +256,7 @@ def test_frames_come_back_however_the_stream_is_cut(frames, draw):
 @pytest.mark.parametrize("header", [(2, 1, 16, 5), (1, 1, 16, 0), (1, 1, 16, 101), (0xFFFF,) * 4])
 def test_bad_frame_headers_are_refused_at_once(header):
     with pytest.raises(LinkError):
-        WrapperDeframer(100).feed(struct.pack(">HHHH", *header))
+        list(WrapperDeframer(100).feed(struct.pack(">HHHH", *header)))
 
 
 def test_an_apdu_too_long_for_the_wrapper_is_refused():

@@ -94,26 +94,30 @@ class ModeBar extends MeterhubElement {
       <button class="primary" ?disabled=${status.changes === 0} @click=${() => (this.applying = true)}>
         ${t("Apply configuration change")}
       </button>
-      <button @click=${() => this.#discard(status.changes)}>${t("Discard configuration change")}</button>`;
+      <button @click=${() => void this.#discard(status.changes)}>${t("Discard configuration change")}</button>`;
   }
 
   #other(editor: string): TemplateResult {
     return html`<span class="notice">${t("{user} edits the configuration", { user: editor })}</span>
       ${may(this.all, "/command/configuration/cancel-other", "post")
-        ? html`<button @click=${() => this.#cancel(editor)}>${t("Cancel configuration mode of {user}", { user: editor })}</button>`
+        ? html`<button @click=${() => void this.#cancel(editor)}>${t("Cancel configuration mode of {user}", { user: editor })}</button>`
         : nothing}`;
   }
 
-  #discard(changes: number): void {
-    if (changes === 0 || window.confirm(t("Discard {changes} changes that were saved?", { changes }))) {
-      void this.#do(mode.discard);
-    }
+  async #discard(changes: number): Promise<void> {
+    const text = t("Discard {changes} changes that were saved?", { changes });
+    if (changes === 0 || (await this.#sure(t("Discard configuration change"), text))) await this.#do(mode.discard);
   }
 
-  #cancel(editor: string): void {
-    if (window.confirm(t("What {user} saved and did not apply is lost. Go on?", { user: editor }))) {
-      void this.#do(mode.cancelOther);
-    }
+  async #cancel(editor: string): Promise<void> {
+    const text = t("What {user} saved and did not apply is lost. Go on?", { user: editor });
+    if (await this.#sure(t("Cancel configuration mode of {user}", { user: editor }), text)) await this.#do(mode.cancelOther);
+  }
+
+  // Dialogs come when they are needed: the first page does without them.
+  async #sure(title: string, text: string): Promise<boolean> {
+    const { asked } = await import("../components/dialog");
+    return asked({ title, text, yes: title, danger: true });
   }
 }
 
