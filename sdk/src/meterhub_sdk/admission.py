@@ -5,7 +5,9 @@
     class Settings(Config):
         allowed: list[AddressPattern] = field(EVERYBODY, title="Allowed remote addresses", min_length=1, max_length=100)
 
-    if address_of(transport) not in AllowList(config.allowed): ...
+
+    if address_of(transport) not in AllowList(config.allowed):
+        ...
 """
 
 from __future__ import annotations

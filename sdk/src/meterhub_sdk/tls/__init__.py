@@ -2,7 +2,7 @@
 
 ::
 
-    handshakes = await Handshakes.of(self.hub, self.config, EVENTS, self.refused)    # None: no TLS wanted
+    handshakes = await Handshakes.of(self.hub, self.config, EVENTS, self.refused)  # None: no TLS wanted
     make = lambda: handshakes.protocol(Connection, self.admits) if handshakes else Connection()
     server = await loop.create_server(make, host, port)
     ...
