@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import shutil
@@ -314,10 +315,14 @@ def until() -> Until:
 
 @pytest.fixture(scope="session")
 def descriptions(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the checkouts' hooks declare, asked for once: the description of a plugin is kept by its digest."""
+    """What the checkouts' hooks declare, asked for once by all processes of a run, and known to its demos."""
     home = tmp_path_factory.mktemp("described")
-    prepare(home, {"format": 1, "services": {}}, {})
-    asyncio.run(describe_once([home]))
+    everybody = home.parents[1] if "PYTEST_XDIST_WORKER" in os.environ else home.parent
+    os.environ["XDG_CACHE_HOME"] = str(everybody / "cache")
+    with (everybody / "described.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        prepare(home, {"format": 1, "services": {}}, {})
+        asyncio.run(describe_once([home]))
     return home / "descriptions"
 
 

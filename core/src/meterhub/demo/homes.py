@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import secrets
 from collections.abc import Mapping
 from pathlib import Path
@@ -57,18 +59,40 @@ def prepare(home: Path, document: Document, passwords: dict[str, str]) -> list[s
     return signed
 
 
+def cache() -> Path:
+    """Where descriptions are kept from one demo to the next: importing every plugin takes longer than all the rest."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(base) / "meterhub" / "descriptions"
+
+
 async def describe_once(homes: list[Path]) -> None:
-    """Describe the plugins in the first home and give the others the result: it is keyed by their digests."""
+    """Describe the plugins in the first home and give the others the result: it is keyed by their digests.
+
+    What was described before is taken from :func:`cache`, which then holds what is installed now.
+    """
     first, *others = homes
+    kept = cache()
+    if kept.is_dir() and kept.stat().st_uid == os.getuid():
+        _copy(kept, first / "descriptions")
     trust = TrustStore.load(first)
     services = Services(Hub(), NoEvents(), SecretBox(first, first / "secrets.key"))
     catalogue = Catalogue(first, trust, LocalSignatures(first, trust), NoEvents())
     Operation(first, catalogue, services, lambda _: True)
     await catalogue.scan()
     for home in others:
-        (home / "descriptions").mkdir(mode=0o700, exist_ok=True)
-        for path in (first / "descriptions").glob("*.json"):
-            replace_atomically(home / "descriptions" / path.name, path.read_bytes())
+        _copy(first / "descriptions", home / "descriptions")
+    installed = {f"{plugin.digest}.json" for plugin in catalogue.installed.values()}
+    with contextlib.suppress(OSError):  # the next demo only takes longer
+        _copy(first / "descriptions", kept)
+        for path in kept.glob("*.json"):
+            if path.name not in installed:
+                path.unlink(missing_ok=True)
+
+
+def _copy(source: Path, target: Path) -> None:
+    target.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for path in source.glob("*.json"):
+        replace_atomically(target / path.name, path.read_bytes())
 
 
 def new_secrets() -> dict[str, dict[str, str]]:
