@@ -48,7 +48,8 @@ class HdlcTalk:
                             pass
                 except TimeoutError:
                     continue
-                assert self._wire.heard(await self._answer(self._wire.seal(ASSOCIATE)))
+                if not self._wire.heard(await self._answer(self._wire.seal(ASSOCIATE))):
+                    continue  # a late answer to the opening before this one
                 return
 
     async def _answer(self, frame: bytes, expected: bytes = b"") -> list[HdlcFrame]:
