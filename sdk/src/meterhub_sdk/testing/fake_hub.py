@@ -321,6 +321,7 @@ class FakeHub:
         credential: str | None = None,
         source: str = "",
         background: bool = False,
+        language: str = "en",
     ) -> Any:
         raise Refused(f"{path} is not there: a fake hub has no tree of paths")
 
