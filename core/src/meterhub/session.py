@@ -12,8 +12,9 @@ from meterhub_sdk.point import PatternSet, check_name
 from meterhub.claims import Claim
 from meterhub.commands.ledger import PointCommand
 from meterhub.following import LatestSubscription, Queue
+from meterhub.messages import Acknowledge, Message, Names, Publish, Updates, checked_rows
 from meterhub.process import WorkerProcess
-from meterhub.wire import Acknowledge, Connection, Handler, Message, Names, Publish, Updates, checked_rows
+from meterhub.wire import Connection, Handler
 from meterhub.workers import WorkerSpec
 
 _SUBSCRIPTIONS = 1_000

@@ -1,8 +1,6 @@
-"""Messages on the socket between the core and a worker or the command line.
+"""One end of the socket between the core and a worker or the command line.
 
-Each travels in a frame of its own (:mod:`meterhub.frames`), as a MessagePack array whose first
-element is the kind of message. This is the one place that knows the encoding. Readings pass through
-the core as :class:`msgspec.Raw`: it looks inside only where it must.
+Each message (:mod:`meterhub.messages`) travels in a frame of its own (:mod:`meterhub.frames`).
 """
 
 from __future__ import annotations
@@ -14,131 +12,36 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import msgspec
-from meterhub_sdk import Reading
-from meterhub_sdk.errors import (
-    ConfigError,
-    Fault,
-    Forbidden,
-    Invalid,
-    MeterhubError,
-    NotDone,
-    NotFound,
-    NotLoggedIn,
-    NotReady,
-    Refused,
-)
+from meterhub_sdk.errors import MeterhubError, NotDone, Refused
 
 from meterhub.frames import FRAME_LIMIT, FrameError, Frames, header
+from meterhub.messages import (
+    UNREADABLE,
+    Message,
+    Names,
+    Notice,
+    Reply,
+    Request,
+    Updates,
+    decode,
+    encode,
+    failure,
+    pack,
+    raised,
+    unpack,
+)
 
 _FLUSH_AT = 1 << 16
-
-
-class Publish(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
-    """Worker to core: readings by point number, to be taken apart with :func:`checked_rows`."""
-
-    history: bool
-    batch: msgspec.Raw
-
-
-class Updates(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
-    """Core to worker: readings for one subscription; ``missed`` were dropped just before."""
-
-    subscription: int
-    sequence: int
-    missed: int
-    batch: list[tuple[int, msgspec.Raw]]
-
-
-class Names(msgspec.Struct, frozen=True, array_like=True, tag=3, gc=False):
-    """Core to worker: numbers of points that a subscription matches."""
-
-    subscription: int
-    names: list[tuple[int, str]]
-
-
-class Acknowledge(msgspec.Struct, frozen=True, array_like=True, tag=4, gc=False):
-    """Worker to core: everything of an ``every`` subscription up to ``sequence`` is done with."""
-
-    subscription: int
-    sequence: int
-
-
-class Request(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """Either way: do something and answer under this number."""
-
-    number: int
-    method: str
-    body: msgspec.Raw
-
-
-class Reply(msgspec.Struct, frozen=True, array_like=True, tag=6):
-    """The answer; ``failure`` names the kind of error, whose sentence is then the body."""
-
-    number: int
-    failure: str | None
-    body: msgspec.Raw
-
-
-class Notice(msgspec.Struct, frozen=True, array_like=True, tag=7):
-    """Either way: something that is not answered."""
-
-    method: str
-    body: msgspec.Raw
-
-
-Message = Publish | Updates | Names | Acknowledge | Request | Reply | Notice
-Handler = Callable[[Any], Awaitable[Any]]
-
-_encoder = msgspec.msgpack.Encoder()
-_decoder: msgspec.msgpack.Decoder[Message] = msgspec.msgpack.Decoder(Message)
-
-_FAILURES: dict[str, type[Exception]] = {
-    "refused": Refused,
-    "not-found": NotFound,
-    "not-logged-in": NotLoggedIn,
-    "forbidden": Forbidden,
-    "not-done": NotDone,
-    "not-ready": NotReady,
-    "config": ConfigError,
-}
-_INVALID = "invalid"
 _HANDLED_AT_ONCE = 1000
 _UNREAD = 1 << 25  # bytes of answers and readings that wait for a side which goes on asking and reads nothing
 
-_UNREADABLE = (msgspec.DecodeError, msgspec.ValidationError, RecursionError)
+Handler = Callable[[Any], Awaitable[Any]]
 
 _log = logging.getLogger(__name__)
 
 
-_rows = msgspec.msgpack.Decoder(list[tuple[int, msgspec.Raw]]).decode
-_readings = msgspec.msgpack.Decoder(list[tuple[int, Reading]]).decode
-
-
 class Disconnected(NotDone):
     """The connection ended before the answer came."""
-
-
-def pack(value: Any) -> msgspec.Raw:
-    """A body in its encoding."""
-    return msgspec.Raw(_encoder.encode(value))
-
-
-def unpack(raw: msgspec.Raw | bytes, type: Any = Any) -> Any:
-    """A body decoded (and, with a ``type``, checked); :class:`FrameError` when it does not fit."""
-    try:
-        return msgspec.msgpack.decode(raw, type=type)
-    except _UNREADABLE as error:
-        raise FrameError(f"a message does not fit its kind: {error}") from error
-
-
-def checked_rows(batch: msgspec.Raw) -> list[tuple[int, msgspec.Raw]]:
-    """The rows of a :class:`Publish`, each still encoded but known to be a reading.
-
-    Other workers decode them: one that is none would end their connections instead of its sender's.
-    ``msgspec.ValidationError`` for a batch that holds anything else.
-    """
-    _readings(batch)
-    return _rows(batch)
 
 
 class Connection(asyncio.Protocol):
@@ -151,7 +54,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, handlers: dict[str, Handler], label: str) -> None:
         self.label = label
         self.handlers = handlers
-        self.decode: Callable[[bytes], Any] = _decoder.decode
+        self.decode: Callable[[bytes], Any] = decode
         self.on_message: Callable[[Any], None] | None = None
         self.on_writable: list[Callable[[], None]] = []
         self.closed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
@@ -181,7 +84,7 @@ class Connection(asyncio.Protocol):
 
     def send(self, message: Message) -> None:
         """Send; a message of readings that is too large for one frame goes out in halves."""
-        body = _encoder.encode(message)
+        body = encode(message)
         if len(body) > FRAME_LIMIT:
             self._send_halves(message)
             return
@@ -262,7 +165,7 @@ class Connection(asyncio.Protocol):
         try:
             for frame in self._frames.feed(data):
                 self._dispatch(self.decode(frame))
-        except (FrameError, *_UNREADABLE) as error:
+        except (FrameError, *UNREADABLE) as error:
             self._break(error)
 
     def _break(self, error: Exception) -> None:
@@ -293,7 +196,7 @@ class Connection(asyncio.Protocol):
         if reply.failure is None:
             future.set_result(reply.body)
         else:
-            future.set_exception(_raised(reply.failure, reply.body))
+            future.set_exception(raised(reply.failure, reply.body))
 
     async def _handle(self, message: Request | Notice) -> None:
         handler = self.handlers.get(message.method)
@@ -302,21 +205,19 @@ class Connection(asyncio.Protocol):
             if handler is None:
                 raise Refused(f"{message.method!r} is not known here")
             answer = await handler(unpack(message.body))
-        except Invalid as error:
-            self._reply(number, _INVALID, error.faults)
         except MeterhubError as error:
-            self._reply(number, _failure(error), str(error))
+            self._reply(number, *failure(error))
         except Exception as error:
             _log.exception("%s asked for %s", self.label, message.method)
             self._reply(number, "error", f"{type(error).__name__}: {error}")
         else:
             self._reply(number, None, answer)
 
-    def _reply(self, number: int | None, failure: str | None, body: Any) -> None:
+    def _reply(self, number: int | None, kind: str | None, body: Any) -> None:
         if number is None or not self.alive:
             return
         try:
-            self.send(Reply(number, failure, pack(body)))
+            self.send(Reply(number, kind, pack(body)))
         except FrameError as error:
             self.send(Reply(number, "refused", pack(f"the answer is too large: {error}")))
         except (TypeError, ValueError, OverflowError) as error:
@@ -342,19 +243,3 @@ class Connection(asyncio.Protocol):
                 future.set_exception(Disconnected(f"{self.label} ended; whether it did what was asked is unknown"))
         for task in self._tasks:
             task.cancel()
-
-
-def _raised(failure: str, body: msgspec.Raw) -> Exception:
-    """What the other side raised."""
-    if failure == _INVALID:
-        return Invalid(unpack(body, list[Fault]))
-    return _FAILURES.get(failure, MeterhubError)(str(unpack(body)))
-
-
-def _failure(error: MeterhubError) -> str:
-    """The name of the nearest kind of error that the other side can raise again."""
-    for kind in type(error).__mro__:
-        for name, known in _FAILURES.items():
-            if kind is known:
-                return name
-    return "refused"

@@ -31,6 +31,7 @@ from meterhub_sdk.errors import (
     NotLoggedIn,
     NotReady,
     Refused,
+    SecondFactorNeeded,
     UnitMismatch,
 )
 from meterhub_sdk.event import EventType, Log, Severity
@@ -48,6 +49,7 @@ from meterhub_sdk.service import (
     Thing,
     command,
 )
+from meterhub_sdk.together import together
 from meterhub_sdk.trace import Step, StepName, Trace
 from meterhub_sdk.writes import WriteGuard
 
@@ -92,6 +94,7 @@ __all__ = [
     "QualityFlag",
     "Reading",
     "Refused",
+    "SecondFactorNeeded",
     "Requester",
     "Rights",
     "SecretName",
@@ -115,4 +118,5 @@ __all__ = [
     "moment",
     "nanoseconds",
     "place_of",
+    "together",
 ]

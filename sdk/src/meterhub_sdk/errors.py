@@ -10,6 +10,7 @@
     │   ├── Invalid      what was given is wrong; it says at which places
     │   ├── NotFound     there is no such path
     │   ├── NotLoggedIn  the request stands for nobody
+    │   │   └── SecondFactorNeeded  the password is right, and a code is needed besides
     │   └── Forbidden    whoever it stands for does not have the right
     └── UnitMismatch     readings of different units were combined
 
@@ -70,6 +71,10 @@ class NotFound(Refused):
 
 class NotLoggedIn(Refused):
     """A request carried no session or API token, or one that has ended."""
+
+
+class SecondFactorNeeded(NotLoggedIn):
+    """A login had the right password; it is to be repeated with a code of the user's second factor."""
 
 
 class Forbidden(Refused):

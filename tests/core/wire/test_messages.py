@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from meterhub_sdk import Reading
 
 from meterhub.frames import FRAME_LIMIT, FrameError, header
-from meterhub.wire import Connection, Message, Names, Publish, Updates, checked_rows, unpack
+from meterhub.messages import Message, Names, Publish, Updates, checked_rows, unpack
+from meterhub.wire import Connection
 
 encode = msgspec.msgpack.Encoder().encode
 RAW = msgspec.Raw(encode(Reading(230.5, 1_700_000_000_000_000_000, unit="V")))

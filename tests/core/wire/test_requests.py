@@ -69,7 +69,7 @@ async def test_whoever_asks_for_more_than_a_thousand_things_at_once_is_cut_off(p
 
 
 async def test_whoever_asks_and_never_reads_the_answers_is_cut_off(bare: Any, monkeypatch: Any) -> None:
-    from meterhub import frames, wire
+    from meterhub import frames, messages, wire
 
     monkeypatch.setattr(wire, "_UNREAD", 1 << 20)
 
@@ -77,7 +77,7 @@ async def test_whoever_asks_and_never_reads_the_answers_is_cut_off(bare: Any, mo
         return bytes(100_000)
 
     connection, peer = await bare({"large": large})
-    request = wire._encoder.encode(wire.Request(1, "large", wire.pack(None)))
+    request = messages.encode(messages.Request(1, "large", messages.pack(None)))
     loop = asyncio.get_running_loop()
     with pytest.raises((ConnectionError, BrokenPipeError)):  # noqa: PT012 - how many it takes depends on the kernel
         for _ in range(10_000):

@@ -10,7 +10,7 @@ from meterhub_sdk import Reading, Refused
 from meterhub_sdk.point import PatternSet
 
 from meterhub.frames import FrameError
-from meterhub.wire import Acknowledge, Publish, pack
+from meterhub.messages import Acknowledge, Publish, pack
 
 encode = msgspec.msgpack.Encoder().encode
 

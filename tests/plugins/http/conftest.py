@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -161,8 +161,12 @@ class Server:
         reader, writer = await asyncio.open_connection("127.0.0.1", self.port)
         try:
             writer.write(data)
-            async with asyncio.timeout(wait):
-                return await reader.read()
+            answer = bytearray()
+            with suppress(ConnectionResetError):  # closed before it had read everything
+                async with asyncio.timeout(wait):
+                    while block := await reader.read(1 << 16):
+                        answer += block
+            return bytes(answer)
         finally:
             writer.close()
 

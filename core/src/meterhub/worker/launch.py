@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from meterhub.frames import FRAME_LIMIT, FrameError, header
-from meterhub.wire import Notice, pack, unpack
+from meterhub.messages import Notice, pack, unpack
 
 
 class LaunchDistribution(msgspec.Struct, frozen=True, kw_only=True):

@@ -15,21 +15,22 @@ from meterhub_sdk import Batch, Clock, Latest, Reading, Refused
 from meterhub_sdk.point import VALUE_TYPES
 from meterhub_sdk.reading import TEXT_LENGTH
 
-from meterhub.wire import Acknowledge, Connection, Handler, Names, Notice, Reply, Request
+from meterhub.messages import Acknowledge, Names, Notice, Reply, Request
+from meterhub.wire import Connection, Handler
 from meterhub.worker.watching import Watching
 
 _TYPES = {kind: (*types, type(None)) for kind, types in VALUE_TYPES.items()}
 
 
 class PublishReadings(msgspec.Struct, frozen=True, array_like=True, tag=1, gc=False):
-    """The worker's side of :class:`meterhub.wire.Publish`: it has readings, not their encoding."""
+    """The worker's side of :class:`meterhub.messages.Publish`: it has readings, not their encoding."""
 
     history: bool
     batch: list[tuple[int, Reading]]
 
 
 class ReadingUpdates(msgspec.Struct, frozen=True, array_like=True, tag=2, gc=False):
-    """The worker's side of :class:`meterhub.wire.Updates`: it wants readings, not their encoding."""
+    """The worker's side of :class:`meterhub.messages.Updates`: it wants readings, not their encoding."""
 
     subscription: int
     sequence: int

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from meterhub_sdk import ConfigError, NotReady
+from meterhub_sdk import ConfigError, NotReady, together
 from meterhub_sdk.serial import LineTotals, SerialLine, open_line
 
 from meterhub_forwarding.bus import STALL, Port
@@ -223,13 +223,7 @@ class SerialEndpoint(Endpoint):
         ends = [line.until_lost(), line.until_wanted()]
         if self._end.on_demand:
             ends.append(bus.until(lambda: not bus.demanded))
-        tasks = [asyncio.create_task(end) for end in ends]
-        try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await together(*ends)
 
     async def _finish(self, line: SerialLine) -> None:
         """Let the exchange under way end: all sent, and then silence, for three seconds at most.

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import datetime
 
-from meterhub_sdk import Conversion, Feature, Hub, Peer, Service
+from meterhub_sdk import Conversion, Feature, Hub, Peer, Service, together
 from pydantic import BaseModel, Field
 
 from meterhub_forwarding.channel import ChannelStatus, RunningChannel, disabled
@@ -44,15 +43,7 @@ class Forwarding(Service[ForwardingConfig]):
         for channel in enabled:
             if not channel.serial_ends:
                 notices.note(NO_SERIAL, channel.label)
-        tasks = [asyncio.create_task(notices.run())]
-        tasks += [asyncio.create_task(end.run()) for channel in self._running for end in channel.endpoints]
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            await done.pop()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await together(notices.run(), *(end.run() for channel in self._running for end in channel.endpoints))
 
     def conversion(self) -> Conversion:
         """One row for each endpoint."""

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from aiohttp import web
-from meterhub_sdk import Feature, Hub, Refused, Service, command
+from meterhub_sdk import Feature, Hub, Refused, Service, command, together
 from pydantic import BaseModel, Field
 
 from meterhub_http.application import application
@@ -126,14 +124,5 @@ class Http(Service[HttpConfig]):
 
     async def _look_after(self, listeners: Listeners) -> None:
         """Until cancelled: addresses that come back, and the certificate's dates."""
-        tasks = [asyncio.create_task(listeners.retry(), name="tries to listen again")]
-        if self._certificates is not None:
-            tasks.append(asyncio.create_task(self._certificates.watch(), name="looks after the certificate"))
-        try:
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            for task in done:
-                task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        dates = [] if self._certificates is None else [self._certificates.watch()]
+        await together(listeners.retry(), *dates)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
 from contextlib import suppress
-from typing import Any
 
-from meterhub_sdk import Hub, MeterhubError, NotReady
+from meterhub_sdk import Hub, MeterhubError, NotReady, together
 from meterhub_sdk.serial import LineStatistics, LineTotals, SerialLine, open_line
 
 from meterhub_modbus.client.breaker import Backoff
@@ -66,7 +64,7 @@ class SerialEnd:
         self.state = "open"
         backoff.reset()
         try:
-            await _first(line.until_wanted(), line.until_lost())
+            await together(line.until_wanted(), line.until_lost())
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LAST_EXCHANGE):
                     await end.between_exchanges()
@@ -76,14 +74,3 @@ class SerialEnd:
             channel.close()
         if line.reason:
             raise NotReady(line.reason)
-
-
-async def _first(*ends: Coroutine[Any, Any, None]) -> None:
-    """Until one of them is over."""
-    tasks = [asyncio.create_task(end) for end in ends]
-    try:
-        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from meterhub_sdk import Conversion, Feature, MeterhubError, NotDone, Peer, Quality, Service
+from meterhub_sdk import Conversion, Feature, MeterhubError, NotDone, Peer, Quality, Service, together
 from meterhub_sdk.serial import LineStatistics
 from meterhub_sdk.tls import Handshakes, TlsStatus
 from pydantic import BaseModel, Field
@@ -67,20 +67,13 @@ class ModbusServer(Service[ModbusServerConfig]):
         handler = PduHandler(mapping.units, self._write, identification)
         self._server = server = TcpServer(self.config, handler, notices, self.hub.frames)
         self._serial = serial = self._serial_end(handler)
-        tasks: list[asyncio.Task[None]] = []
         try:
             if self.config.port is not None:
                 handshakes = await Handshakes.of(self.hub, self.config, TLS_EVENTS, server.refuse)
                 await server.start(self.config.port, handshakes)
-            tasks += [asyncio.create_task(notices.run()), asyncio.create_task(self._follow(mapping))]
-            if serial is not None:
-                tasks.append(asyncio.create_task(serial.run()))
-            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            await done.pop()
+            ends = [] if serial is None else [serial.run()]
+            await together(notices.run(), self._follow(mapping), *ends)
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             await server.close()
 
     def _serial_end(self, handler: PduHandler) -> SerialEnd | None:

@@ -8,12 +8,11 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from meterhub_sdk import Hub, Quality, Reading
+from meterhub_sdk import Hub, Quality, Reading, together
 
 from meterhub_dlms.server.device import LogicalDevice, points_of
 from meterhub_dlms.server.objects.local_clock import SECOND
 from meterhub_dlms.server.settings import DlmsServerConfig
-from meterhub_dlms.server.together import together
 
 _log = logging.getLogger(__name__)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterable, Sequence
 
-from meterhub_sdk import ConfigError, Conversion, Feature, NotReady, Peer, Point, Reading, Service
+from meterhub_sdk import ConfigError, Conversion, Feature, NotReady, Peer, Point, Reading, Service, together
 
 from meterhub_dlms import counter_store, identity
 from meterhub_dlms.counter_store import KeyCounters, SqliteCounters
@@ -24,7 +24,6 @@ from meterhub_dlms.server.settings import DlmsServerConfig
 from meterhub_dlms.server.site import Served, Site
 from meterhub_dlms.server.status import DlmsServerStatus
 from meterhub_dlms.server.throttle import Throttle
-from meterhub_dlms.server.together import together
 from meterhub_dlms.server.wrapper_connection import WrapperConnections
 from meterhub_dlms.transport.tcp_listener import Serve, TcpListener
 
