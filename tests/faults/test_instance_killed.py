@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 import sys
 
-import psutil
 import pytest
 from meterhub_sdk import NotDone
 from rig.wires import Mbap
@@ -19,15 +17,6 @@ from rig.wires import Mbap
 ROUNDS = 2
 PAIR = ("modbus-server", "dlms-server")
 """Two services whose settings are always changed together."""
-
-
-def power_cut(instance) -> None:
-    """Everything that belongs to the instance ends at once."""
-    core = psutil.Process(instance.process.pid)
-    for process in [core, *core.children(recursive=True)]:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process.send_signal(signal.SIGKILL)
-    instance.process.wait()
 
 
 async def change(instance, numbers, acknowledged: dict[int, int]) -> None:
@@ -83,7 +72,7 @@ async def test_an_instance_that_dies_in_the_middle_of_everything_comes_back_whol
         for _ in range(ROUNDS):
             changing = asyncio.create_task(change(instance, numbers, acknowledged))
             await asyncio.sleep(chance.uniform(0.05, 1.5))
-            power_cut(instance)
+            instance.cut_power()
             await changing
             instance = await starter.run(home, initial=False).serving()
             await whole(instance, acknowledged)

@@ -173,9 +173,17 @@ class Instance(Home):
         return await self.ended()
 
     async def kill(self) -> None:
-        """End the core as a power cut would."""
+        """End the core alone, at once."""
         self.process.kill()
         await self.ended()
+
+    def cut_power(self) -> None:
+        """End the core and every worker at once."""
+        core = psutil.Process(self.process.pid)
+        for process in [core, *core.children(recursive=True)]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.kill()
+        self.process.wait()
 
 
 @dataclass
