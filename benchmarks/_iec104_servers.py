@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime
+import gc
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
@@ -130,15 +131,17 @@ SERVERS: dict[str, Callable[[int], Any]] = {
 
 
 async def serve(kind: str, port: int) -> None:
-    """Carry out orders: ``{"count", "size", "rate"}`` sends so many values, ``size`` points at once.
+    """Carry out orders: ``{"count", "size", "rate", "busy"}`` sends so many values, ``size`` points at once.
 
     The answer says how many seconds of processor time went into playing the hub.
     """
     async with SERVERS[kind](port) as send:
         at = 0
+        gc.collect()
+        gc.freeze()  # as the worker program does
         answer("ready")
         async for order in orders():
-            pace, size = Pace(order["rate"], order["size"]), order["size"]
+            pace, size = Pace(order["rate"], order["size"], order["busy"]), order["size"]
             feeding = 0.0
             for _ in range(order["count"] // size):
                 if pause := pace.wait():

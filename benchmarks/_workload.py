@@ -58,13 +58,20 @@ def percentile(counts: dict[int, int], share: float) -> float:
 
 
 class Pace:
-    """When the next publish is due at ``rate`` updates a second; 0 is as fast as it goes."""
+    """When the next publish is due at ``rate`` updates a second; 0 is as fast as it goes.
 
-    def __init__(self, rate: int, size: int) -> None:
+    With ``busy`` below 1 those of each second come in the first part of it, as a poller's do.
+    """
+
+    def __init__(self, rate: int, size: int, busy: float = 1.0) -> None:
         self._step = size / rate if rate else 0.0
-        self._due = time.monotonic()
+        self._busy = busy
+        self._begun = time.monotonic()
+        self._passed = 0.0
 
     def wait(self) -> float:
         """Seconds to sleep before the next publish; 0 when it is due."""
-        self._due += self._step
-        return max(0.0, self._due - time.monotonic()) if self._step else 0.0
+        self._passed += self._step
+        seconds, rest = divmod(self._passed, 1.0)
+        due = self._begun + seconds + rest * self._busy
+        return max(0.0, due - time.monotonic()) if self._step else 0.0

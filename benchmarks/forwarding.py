@@ -217,7 +217,9 @@ async def forward(settings: dict[str, Any]) -> None:
         hub = FakeHub("forwarding", Path(directory))
         for name, device in settings["ports"].items():
             hub.things["serial", name] = {"device": device, "baud": 115200}
-        await Forwarding(hub, ForwardingConfig.model_validate({"channels": settings["channels"]})).run()
+        service = Forwarding(hub, ForwardingConfig.model_validate({"channels": settings["channels"]}))
+        async with hub.running(service) as task:
+            await task
 
 
 @contextlib.contextmanager

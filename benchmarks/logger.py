@@ -11,7 +11,6 @@ import json
 import os
 import random
 import sqlite3
-import statistics
 import struct
 import sys
 import tempfile
@@ -31,7 +30,7 @@ POINTS = 100
 INTERVAL = 300 * 1_000_000_000
 DAY = 86_400 * 1_000_000_000
 BEGIN = 1_700_000_000 * 1_000_000_000 // INTERVAL * INTERVAL
-COMMITS = 25
+COMMITS = partition_rows(LIMIT) // 1000  # one partition is filled, closed and dropped in each round
 LEAST_RATE = 0.7
 MOST_BYTES = 900
 MOST_TIMES_PLAIN = 10.0
@@ -47,7 +46,7 @@ def main() -> None:
     parser.add_argument("--directory", type=Path, help="where to write (the directory for temporary files)")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(dir=options.directory) as directory:
-        figures = measure(Path(directory), rounds=15 if options.quick else 31)
+        figures = measure(Path(directory), rounds=20 if options.quick else 40)
     if options.json:
         print(json.dumps(figures))
     else:
@@ -69,7 +68,7 @@ def measure(directory: Path, rounds: int) -> dict[str, dict[str, Any]]:
     rate, written = append_rate(archive, directory / "raw", written, rounds)
     small, written = bytes_per_row(archive, written)
     written = to_the_worst_moment(archive, written)
-    day = last_day(archive, directory, written, 10 * rounds)
+    day = last_day(archive, directory, written, 5 * rounds)
     assert archive.window.entries == LIMIT
     database.conn.close()
     return {"append_rows_per_s": rate, "bytes_per_row_at_20": small, "last_day_ms": day}
@@ -89,16 +88,23 @@ def append_rate(archive: Archive, path: Path, written: int, rounds: int) -> tupl
     with path.open("wb", buffering=0) as file:
         for _ in range(rounds):
             spent, spent_bare = 0.0, 0.0
-            for _ in range(COMMITS):  # one of ours, one of theirs: what else the disk has to do meets both
+            for number in range(COMMITS):  # ours and theirs take turns: what else the machine has to do meets both
                 rows = batch(written, 1000)
                 written += 1000
-                spent += timed(lambda rows=rows: archive.append(rows))
-                spent_bare += timed(lambda rows=rows: append_bare(file.fileno(), rows))
+                if number % 2:
+                    spent += timed(lambda rows=rows: archive.append(rows))
+                    spent_bare += timed(lambda rows=rows: append_bare(file.fileno(), rows))
+                else:
+                    spent_bare += timed(lambda rows=rows: append_bare(file.fileno(), rows))
+                    spent += timed(lambda rows=rows: archive.append(rows))
             ours.append(spent)
             bare.append(spent_bare)
-    # pairs of rounds, as the disk may be many times slower in one pair than in the next
-    ratio = statistics.median(theirs / mine for mine, theirs in zip(ours, bare, strict=True))
-    value = round(1000 * COMMITS / statistics.median(ours))
+    # the middle half of the rounds, as the disk may be many times slower in one moment than in the next
+    pairs = sorted(zip(ours, bare, strict=True), key=lambda pair: pair[1] / pair[0])
+    middle = pairs[rounds // 4 : rounds - rounds // 4]
+    spent, spent_bare = map(sum, zip(*middle, strict=True))
+    ratio = spent_bare / spent
+    value = round(1000 * COMMITS * len(middle) / spent)
     return figure(value, round(value / ratio), LEAST_RATE, at_least=True), written
 
 

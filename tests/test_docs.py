@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import inspect
+import json
 import os
 import pkgutil
 import re
@@ -274,3 +275,22 @@ def test_no_file_names_the_address_of_a_package_registry() -> None:
         if registry in file.read_text("utf-8", errors="replace")
     ]
     assert naming == []
+
+
+def test_every_library_that_is_needed_is_explained() -> None:
+    page = (ROOT / "docs" / "explanation" / "libraries.md").read_text("utf-8")
+    told = {name.strip() for row in rows(page) for name in row.split(",")}
+    needed: set[str] = set()
+    for path in (ROOT / "core", ROOT / "sdk", *(ROOT / "plugins").iterdir()):
+        if (path / "pyproject.toml").is_file():
+            project = tomllib.loads((path / "pyproject.toml").read_text("utf-8"))["project"]
+            extras = [
+                each
+                for name, extra in project.get("optional-dependencies", {}).items()
+                for each in extra
+                if name != "dev"
+            ]
+            needed |= {re.split(r"[^\w.-]", each)[0] for each in [*project["dependencies"], *extras]}
+    package = json.loads((ROOT / "plugins" / "web" / "frontend" / "package.json").read_text("utf-8"))
+    needed |= package["dependencies"].keys() | package["devDependencies"].keys()
+    assert {name for name in needed if not name.startswith("meterhub")} - told == set()

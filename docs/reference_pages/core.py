@@ -33,6 +33,7 @@ CAPABILITIES = {
     "network": "open internet sockets, find names, and serve ports below 1024 where the instance itself may.",
     "serial": "open the serial ports of this machine that its settings name.",
     "interface": "carry requests of users to the tree of paths, with the session or API token that each user gave.",
+    "vouch-users": "say who a user is by the word of an identity provider, with any roles but RA and RM.",
     "clock": "say for the whole instance whether the clock is right.",
     "monitoring": "read facts of the machine below /sys (devices, temperatures, traffic) and the size of the core's "
     "process.",

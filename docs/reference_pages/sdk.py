@@ -19,6 +19,7 @@ import meterhub_sdk.serial
 import meterhub_sdk.simulation
 import meterhub_sdk.testing
 import meterhub_sdk.tls
+import meterhub_sdk.translator
 from meterhub_sdk.hooks import ENTRY_POINT_GROUP, Hooks
 
 from reference_pages.markdown import code, first_line, page, prose, table
@@ -30,6 +31,7 @@ _MODULES = (
     meterhub_sdk.simulation,
     meterhub_sdk.testing,
     meterhub_sdk.tls,
+    meterhub_sdk.translator,
 )
 
 

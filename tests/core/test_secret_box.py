@@ -9,7 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from meterhub import secret_box
-from meterhub.secret_box import SecretBox, SecretError
+from meterhub.sealing import SecretError
+from meterhub.secret_box import SecretBox
 
 PASSPHRASE = "correct horse battery"
 values = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=200)

@@ -240,3 +240,29 @@ def test_a_service_that_cannot_be_made_is_an_error() -> None:
             raise ConfigError("the two addresses are the same")
 
     assert "the two addresses are the same" in check_section(Picky, {}).errors[0].message
+
+
+class _Kinds(Config):
+    count: int = field(0, title="Count")
+    ratio: float | None = field(None, title="Ratio")
+    on: bool = field(False, title="On")
+    rows: list[dict[str, int]] = field([], title="Rows")
+    either: bool | int | None = field(None, title="Either")
+
+
+@pytest.mark.parametrize(
+    ("section", "faults"),
+    [
+        ({"count": False}, {("count",): "count: 'False' was given; input should be a valid integer"}),
+        ({"ratio": True}, {("ratio",): "ratio: 'True' was given; input should be a valid number"}),
+        ({"on": 0}, {("on",): "on: '0' was given; input should be a valid boolean"}),
+        ({"rows": [{"a": 1}, {"a": True}]}, {("rows", 1, "a"): "a: 'True' was given; input should be a valid integer"}),
+        ({"count": True, "on": 1}, {("count",): "count", ("on",): "on"}),
+        ({"count": 1, "ratio": 1, "on": True, "either": True}, {}),
+        ({"count": "1", "ratio": "1.5", "on": "true", "either": 1}, {}),
+    ],
+)
+def test_truth_values_are_no_numbers_and_numbers_no_truth_values(section, faults) -> None:
+    _, found = validate(_Kinds, section)
+    assert {tuple(fault.path) for fault in found} == set(faults)
+    assert all(fault.message.startswith(faults[tuple(fault.path)]) for fault in found)

@@ -22,6 +22,7 @@ import meterhub_sdk.serial
 import meterhub_sdk.simulation
 import meterhub_sdk.testing
 import meterhub_sdk.tls
+import meterhub_sdk.translator
 
 RECORD = Path(__file__).with_name("public_names.txt")
 MODULES = (
@@ -31,6 +32,7 @@ MODULES = (
     meterhub_sdk.simulation,
     meterhub_sdk.testing,
     meterhub_sdk.tls,
+    meterhub_sdk.translator,
 )
 CHANGED = (
     "public names of the SDK changed; if that is what you want, run: python tests/sdk/test_public_names.py --record, "

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import re
 import signal
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 
@@ -55,6 +58,17 @@ async def test_every_listener_is_in_the_endpoints_and_answers(demo):
         for endpoint in found.values():
             with socket.create_connection((endpoint["host"], endpoint["port"]), timeout=5):
                 pass
+
+
+async def test_the_password_that_is_printed_lets_one_in_and_nobody_is_asked_for_another(demo):
+    password = re.search(r"access_admin at gateway, shown only now: (\S+)", demo.said)
+    assert password is not None
+    http = demo.endpoints["gateway"]["http"]
+    url = f"http://{http['host']}:{http['port']}/api/v1/session"
+    given = {"user": "access_admin", "password": password[1]}
+    async with aiohttp.ClientSession() as client, asyncio.timeout(30), client.post(url, json=given) as answer:
+        assert answer.status == 200
+        assert (await answer.json())["initial_password"] is False
 
 
 @pytest.mark.slow

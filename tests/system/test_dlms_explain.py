@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 GET = "C0 01 C1 00 03 01 00 01 08 00 FF 02 00"
 PROTECTED = "C81E3001234567411312FF935A47566827C467BC7D825C3BE4A77C3FCC056B6B"
 KEYS = {"ek": bytes(range(16)).hex(), "ak": bytes(range(0xD0, 0xE0)).hex()}
@@ -20,6 +22,7 @@ SETTINGS = {
 TOGETHER = {"workers": {"placement": [["meterhub-load-curve", "meterhub-dlms-explain"]]}}
 
 
+@pytest.mark.slow
 async def test_frames_are_explained_in_a_worker_that_imports_nothing_else(starter: Any) -> None:
     services = {**TOGETHER, "load-curve": {}, "dlms-explain": SETTINGS}
     home = starter.home("explain", services, KEYS)

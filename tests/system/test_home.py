@@ -29,8 +29,8 @@ async def instance(starter, descriptions):
 
 async def test_everything_in_a_recorded_home_is_there(instance, until):
     users = {user["name"]: user for user in (await instance.get("/status/users"))["users"]}
-    assert users["erika"] == {"name": "erika", "roles": ["R2", "R5"], "active": True}
-    assert users["jürgen"] == {"name": "jürgen", "roles": ["R1"], "active": False}
+    assert users["erika"] == {"name": "erika", "roles": ["R2", "R5"], "active": True, "second_factor": False}
+    assert users["jürgen"] == {"name": "jürgen", "roles": ["R1"], "active": False, "second_factor": False}
     assert users["access_admin"]["active"]
     rights = {(row["path"], row["verb"]): row for row in (await instance.get("/status/access"))["rights"]}
     assert rights["/status/hub", "read"]["changed"] == {"R1": True}

@@ -88,7 +88,7 @@ class Reader:
         async with asyncio.timeout(PATIENCE):
             while missing := [cell for cell in cells(self._put_in(step.printed)) if cell not in said]:
                 print(f"{again!r} has not printed {missing} yet")
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(2)
                 said = await self._run(again)
 
     async def _all_run(self) -> bool:
@@ -132,6 +132,7 @@ class Reader:
         "connect-a-control-centre.md",
         "two-masters-with-redundancy.md",
         "use-the-rest-api.md",
+        "secure-an-instance.md",
     ],
 )
 async def test_a_guide_does_what_it_says(guide, starter, until):
@@ -139,7 +140,7 @@ async def test_a_guide_does_what_it_says(guide, starter, until):
         pytest.skip("socat is not installed")
     instance = await starter.run(starter.home("guide", {})).ready()
     with tempfile.TemporaryDirectory(dir="/dev/shm") as line:
-        ports = {usual: str(free_port()) for usual in ("4059", "4001", "2404", "1602", "8080")}
+        ports = {usual: str(free_port()) for usual in ("4059", "4001", "2404", "1602", "8080", "8443")}
         replaced = {"/dev/shm/bus-1": f"{line}/bus-1", **ports}
         reader = Reader(instance, replaced, until)
         try:

@@ -82,7 +82,7 @@ async def browser(instance: Any) -> AsyncIterator[Browser]:
 async def login(browser: Browser) -> None:
     """Log in as the technician."""
     status, answer = await browser.ask("POST", "/session", {"user": "tech", "password": PASSWORD})
-    assert (status, answer) == (200, {"user": "tech", "roles": ["R3", "R5"]})
+    assert (status, answer) == (200, {"user": "tech", "roles": ["R3", "R5"], "initial_password": False})
 
 
 async def test_a_working_day_over_rest(instance: Any, browser: Browser, until: Any) -> None:

@@ -7,6 +7,7 @@ import contextlib
 import ssl
 from pathlib import Path
 
+import pytest
 from meterhub_sdk.testing import Identity, free_port
 
 STARTDT, STARTED = bytes.fromhex("680407000000"), bytes.fromhex("68040b000000")
@@ -20,6 +21,7 @@ async def asked(stream: tuple[asyncio.StreamReader, asyncio.StreamWriter], reque
         return await stream[0].readexactly(6)
 
 
+@pytest.mark.slow
 async def test_certificates_from_secrets_are_renewed_and_lists_are_printed(starter, tmp_path: Path):
     authority = Identity.authority()
     station, master, renewed = (

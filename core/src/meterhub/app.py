@@ -34,6 +34,7 @@ from meterhub.events.types import CORE
 from meterhub.files import read_limited
 from meterhub.hub import Hub
 from meterhub.identity import Identity
+from meterhub.instance_settings import InstanceConfig
 from meterhub.interface_requests import InterfaceRequests
 from meterhub.language import Languages
 from meterhub.licensing.features import Features
@@ -83,6 +84,7 @@ class Instance:
         self.starts = Starts(home)
         self.mode = "safe" if self.starts.safe_mode else "normal"
         self.first_password: str | None = None
+        self.settings = InstanceConfig()
         self._tasks: list[asyncio.Task[None]] = []
         self._build_keepers()
         self._build_operation()
@@ -97,7 +99,7 @@ class Instance:
         self.pruner = Pruner(self.events, EventLogConfig().bounds)
         self.secrets = SecretBox(home, home / "secrets.key")
         self.receivers = Receivers(self.events, self._secret_bytes, hostname=self.identity.host_name)
-        self.access = Access(self.store, self._reporter("access"))
+        self.access = Access(self.store, self._reporter("access"), self.secrets.key)
         report = self._reporter("licensing")
         shelf = Shelf(self.store, home / "licences")
         self.licences = Licences(shelf, VendorKeys(home / "vendors.json"), self.identity, report)
@@ -134,7 +136,6 @@ class Instance:
             self.operation,
             self.events,
         )
-        self.features.on_change(lambda _: self._plugins_changed_soon())
         self.downloads = Downloads(self.home / "downloads")
         self.uploads = Uploads(self.home / "uploads")
         self.power = Power()
@@ -147,9 +148,11 @@ class Instance:
         self.tree = Tree(self.access, self.events)
         self.control = ControlSocket(self.home, self.tree, self.access, self.events)
         self.languages = Languages(self.catalogue.translations)
-        self.services.interface = InterfaceRequests(self.access, self.tree, self.languages, self.catalogue)
+        self.services.interface = InterfaceRequests(
+            self.access, self.tree, self.languages, self.catalogue, lambda: self.settings
+        )
         status = StatusNodes(self.identity, self.hub, self.services, self.operation, self)
-        configuration = ConfigurationNodes(self.access, self.configuration, self.secrets)
+        configuration = ConfigurationNodes(self.access, self.configuration, self.secrets, self._offered)
         self.tree.add(*status.nodes(), *configuration.nodes(), *core_nodes(self))
         self._service_nodes = ServiceNodes(self.tree, self.access.matrix, self.catalogue, status, configuration)
         self.operation.on_services = self._service_nodes.follow
@@ -175,6 +178,7 @@ class Instance:
         await self.configuration.start()
         if initial is not None and not self.configuration.history.numbers():
             await self._import_initial(initial)
+        self.features.on_change(lambda _: self._plugins_changed_soon())  # only now: what runs was chosen knowing them
         await self.substitutions.start()
         await self.control.start()
         self._background()
@@ -226,6 +230,7 @@ class Instance:
     async def _import_initial(self, path: Path) -> None:
         exported = read_exported(read_limited(path, _INITIAL_LIMIT))
         user = self.access.control_principal().name
+        await self.operation.warm_up(exported.services)
         await self.configuration.enter(user)
         errors = await self.configuration.replace(user, exported.services, exported.versions)
         errors = errors or self.configuration.check()
@@ -298,7 +303,12 @@ class Instance:
     def _session(self, spec: WorkerSpec) -> WorkerSession:
         return WorkerSession(spec, self.services)
 
+    def _offered(self, service: str) -> bool:
+        return self.operation.digest(service) is not None
+
     def _take_core_section(self, name: str, config: Any) -> None:
+        if isinstance(config, InstanceConfig):
+            self.settings = config
         if isinstance(config, EventLogConfig):
             self.pruner.bounds = config.bounds
             self._spawn(self.receivers.apply(config), f"apply {name}")

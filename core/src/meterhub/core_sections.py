@@ -6,6 +6,7 @@ from meterhub_sdk import Config, Label, field
 from pydantic import field_validator
 
 from meterhub.events.settings import EventLogConfig
+from meterhub.instance_settings import InstanceConfig
 
 
 class WorkersConfig(Config):
@@ -29,5 +30,9 @@ class WorkersConfig(Config):
         return rows
 
 
-CORE_SECTIONS: dict[str, type[Config]] = {"event-log": EventLogConfig, "workers": WorkersConfig}
+CORE_SECTIONS: dict[str, type[Config]] = {
+    "event-log": EventLogConfig,
+    "instance": InstanceConfig,
+    "workers": WorkersConfig,
+}
 """The names under which they stand in the document, and their models."""

@@ -62,6 +62,8 @@ class Hub:
         self.subscriptions: list[LatestSubscription] = []
         self.published = 0
         self.delivered = 0
+        self.declared = 0
+        """How often points came, went or became something else: a list of them holds until then."""
         self.traced: set[int] = set()
         """Numbers of the points that somebody traces; nearly always empty."""
         self.on_traced: Callable[[int, str, str, msgspec.Raw], None] = lambda *_: None
@@ -78,6 +80,7 @@ class Hub:
         ``only``, the service's other points go. ``Refused`` for a bad name: then nothing changes.
         """
         points = list(points)
+        self.declared += 1
         names = [_checked(f"{service}/{point.name}") for point in points]
         if only:
             kept = set(names)
@@ -105,6 +108,7 @@ class Hub:
         return [self.by_number[number] for number in self._owned.get(service, ())]
 
     def _forget(self, service: str, states: list[PointState]) -> None:
+        self.declared += 1
         for state in states:
             self._owned[service].discard(state.number)
             state.point = None

@@ -13,11 +13,11 @@ from meterhub_sdk.errors import Fault
 from meterhub_sdk.point import PatternSet
 
 from meterhub import machine_facts
-from meterhub.config.document import Claims, Revision
+from meterhub.config.document import Claims, Revision, Sections
 from meterhub.config.sections import SectionCheck
 from meterhub.core_sections import CORE_SECTIONS, WorkersConfig
 from meterhub.plugins import Catalogue, Installed
-from meterhub.process import Broken, WorkerProcess, start_worker
+from meterhub.process import READY_WITHIN, Broken, WorkerProcess, start_worker
 from meterhub.serial_devices import SerialDevices, openable
 from meterhub.services import Grants, Order, Services
 from meterhub.trust import TrustError
@@ -116,13 +116,26 @@ class Operation:
 
     # -- running --------------------------------------------------------------------------------
 
+    async def warm_up(self, sections: Sections) -> None:
+        """Start the workers that sections nobody has checked yet will run in, all at once: they check them, too.
+
+        Where the checked settings ask for another sandbox (serial ports), :meth:`run` replaces the worker.
+        """
+        assert self.workers is not None
+        self._placement = _placement(sections)
+        members: dict[str, set[str]] = {}
+        for plugin, description in filter(None, map(self._catalogue.service, sections)):
+            if description.feature is None or self._active(description.feature):
+                members.setdefault(self._worker_name(plugin.name), set()).add(plugin.name)
+        await self.workers.follow([self._spec(worker, names) for worker, names in members.items()])
+        await self.workers.settled(READY_WITHIN)
+
     async def run(self, revision: Revision) -> list[str]:
         """Start, stop and restart what changed; answers the names of the services concerned."""
         assert self.workers is not None
+        self._placement = _placement(revision.services)
         for name, model in CORE_SECTIONS.items():
             config, _ = validate(model, revision.services.get(name, {}))
-            if isinstance(config, WorkersConfig):
-                self._placement = config.placement
             self.core_section(name, config)
         orders = self._orders(revision)
         specs = self._specs(orders)
@@ -187,10 +200,13 @@ class Operation:
         members: dict[str, list[Order]] = {}
         for order in orders:
             members.setdefault(order.worker, []).append(order)
-        return [self._spec(worker, ordered) for worker, ordered in members.items()]
+        return [
+            self._spec(worker, {order.distribution for order in ordered}, _serial_ports(ordered))
+            for worker, ordered in members.items()
+        ]
 
-    def _spec(self, worker: str, orders: list[Order]) -> WorkerSpec:
-        names = sorted({order.distribution for order in orders})
+    def _spec(self, worker: str, distributions: set[str], ports: tuple[str, ...] = ()) -> WorkerSpec:
+        names = sorted(distributions)
         plugins = [self._catalogue.installed[name] for name in names]
         limits = [plugin.manifest.limits for plugin in plugins if plugin.manifest is not None]
         memory = [limit.memory for limit in limits if limit.memory is not None]
@@ -199,7 +215,7 @@ class Operation:
             name=worker,
             distributions=tuple(names),
             digests=tuple(plugin.digest for plugin in plugins),
-            ports=(ports := _serial_ports(orders)),
+            ports=ports,
             devices=self._devices.of(ports),
             memory=sum(memory) if len(memory) == len(names) else None,
             cpu=sum(cpu) if len(cpu) == len(names) else None,
@@ -270,6 +286,7 @@ class Operation:
             read=PatternSet(c.partition(":")[2] for c in asked if c.startswith("points.read:")),
             write=PatternSet(c.partition(":")[2] for c in asked if c.startswith("points.write:")),
             interface="interface" in asked,
+            users="vouch-users" in asked,
             clock="clock" in asked,
         )
 
@@ -279,6 +296,12 @@ class Operation:
 
 ALONE = frozenset({"meterhub-dlms-explain", "meterhub-iec104-client"})
 """Plugins whose licences do not go together with others in one program (see docs/explanation/licences.md)."""
+
+
+def _placement(sections: Sections) -> list[list[str]]:
+    """Which plugins may share a worker; none where the setting is wrong, which its check tells."""
+    config, _ = validate(WorkersConfig, sections.get("workers", {}))
+    return config.placement if isinstance(config, WorkersConfig) else []
 
 
 def _only_computes(plugin: Installed) -> bool:

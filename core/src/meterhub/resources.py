@@ -70,6 +70,14 @@ class Tree:
         allows = self._access.matrix.allows
         return [n for n in self._nodes.values() if allows(principal.roles, n.path, self._right(n.path, n.verb))]
 
+    def node(self, path: str, verb: Verb) -> Node | None:
+        """The node of a path and verb, whoever may use it."""
+        return self._nodes.get((path, verb))
+
+    async def require(self, principal: Principal, node: Node) -> None:
+        """:class:`AccessRefused`, which is recorded, without the right to a node."""
+        await self._access.require(principal, node.path, self._right(node.path, node.verb))
+
     async def request(self, principal: Principal, verb: str, path: str, body: Any = None) -> Any:
         """Do what is asked; the answer is plain JSON.
 
@@ -79,9 +87,10 @@ class Tree:
         if node is None:
             known = [key[1] for key in self._nodes if key[0] == path]
             if known:
+                await self._require_any(principal, path, known)
                 raise NotFound(f"{path} has no {verb[:10]}; it has {' and '.join(sorted(known))}")
             raise NotFound(f"there is no path {path[:200]}")
-        await self._access.require(principal, path, self._right(path, verb))
+        await self.require(principal, node)
         loud = verb != "get" and not path.startswith(_QUIET)
         try:
             answer = await node.action(principal, self._arguments(node, body))
@@ -99,6 +108,12 @@ class Tree:
                 REQUEST_DONE, source="resources", user=principal.name, verb=verb, path=path, via=principal.via
             )
         return msgspec.to_builtins(answer, enc_hook=_plain, str_keys=True)
+
+    async def _require_any(self, principal: Principal, path: str, verbs: list[str]) -> None:
+        """What a path has is told to nobody who may use none of it."""
+        rights = [self._right(path, verb) for verb in verbs]
+        if not any(self._access.matrix.allows(principal.roles, path, right) for right in rights):
+            await self._access.require(principal, path, rights[0])
 
     def _tell_refused(self, loud: bool, principal: Principal, verb: str, path: str, reason: str) -> None:
         """Nothing changed, so the answer does not wait for the event, which a full disk may keep from being written."""

@@ -7,4 +7,4 @@ from meterhub.commands.schema import SCHEMA as COMMANDS
 from meterhub.events.schema import SCHEMA as EVENTS
 from meterhub.licensing.schema import SCHEMA as LICENSING
 
-MIGRATIONS: tuple[str, ...] = (EVENTS[0], ACCESS[0], LICENSING[0], COMMANDS[0])
+MIGRATIONS: tuple[str, ...] = (EVENTS[0], ACCESS[0], LICENSING[0], COMMANDS[0], ACCESS[1], ACCESS[2])

@@ -13,38 +13,25 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from meterhub_sdk import Refused
 from meterhub_sdk.point import check_element
 
-from meterhub.files import create_once, read_limited, read_private, replace_atomically
+from meterhub.files import read_limited, replace_atomically
+from meterhub.sealing import KEY_BYTES, Sealed, SealingKey, SecretError, opened, seal
 
 VALUE_LIMIT = 60_000
 COUNT_LIMIT = 1_000
 FILE_LIMIT = 2 * VALUE_LIMIT * COUNT_LIMIT
 PASSPHRASE_LENGTH = 12
 
-_KEY_BYTES = 32
-_NONCE_BYTES = 12
 _CONTEXT = b"meterhub secret\0"
 _EXPORT_CONTEXT = b"meterhub secrets export\0"
 _UNREADABLE = (OSError, msgspec.MsgspecError, UnicodeDecodeError)
 
 
-class SecretError(Refused):
-    """A secret cannot be kept, read or imported; the text is one sentence that never contains its value."""
-
-
-class _Sealed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    nonce: Annotated[bytes, msgspec.Meta(min_length=_NONCE_BYTES, max_length=_NONCE_BYTES)]
-    value: bytes
-
-
 class _File(msgspec.Struct, forbid_unknown_fields=True):
     format: Literal[1]
-    secrets: dict[str, _Sealed]
+    secrets: dict[str, Sealed]
 
 
 class _Derivation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -61,7 +48,7 @@ class _Derivation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def key(self, passphrase: str) -> bytes:
         derivation = Argon2id(
             salt=self.salt,
-            length=_KEY_BYTES,
+            length=KEY_BYTES,
             iterations=self.iterations,
             lanes=self.lanes,
             memory_cost=self.memory,
@@ -72,7 +59,7 @@ class _Derivation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class _Export(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     format: Literal[1]
     argon2id: _Derivation
-    secrets: _Sealed
+    secrets: Sealed
 
 
 class SecretBox:
@@ -84,7 +71,7 @@ class SecretBox:
 
     def __init__(self, directory: Path, key_file: Path) -> None:
         self._path = directory / "secrets.json"
-        self._key_file = key_file
+        self.key = SealingKey(key_file)
         self._changing = threading.Lock()
         self._sealed = self._load()
 
@@ -122,7 +109,7 @@ class SecretBox:
             raise SecretError(f"the passphrase has {len(passphrase)} characters: use at least {PASSPHRASE_LENGTH}")
         plain = msgspec.msgpack.encode({name: self._plain(name, sealed) for name, sealed in self._sealed.items()})
         derivation = _Derivation(salt=secrets.token_bytes(16))
-        sealed = _sealed(derivation.key(passphrase), plain, _EXPORT_CONTEXT)
+        sealed = seal(derivation.key(passphrase), plain, _EXPORT_CONTEXT)
         document: dict[str, Any] = msgspec.to_builtins(_Export(format=1, argon2id=derivation, secrets=sealed))
         return document
 
@@ -134,7 +121,7 @@ class SecretBox:
             raise SecretError(f"these are no exported secrets: {error}") from None
         if len(exported.secrets.value) > FILE_LIMIT:
             raise SecretError(f"the exported secrets are larger than {FILE_LIMIT} bytes")
-        plain = _opened(exported.argon2id.key(passphrase), exported.secrets, _EXPORT_CONTEXT)
+        plain = opened(exported.argon2id.key(passphrase), exported.secrets, _EXPORT_CONTEXT)
         if plain is None:
             raise SecretError("the passphrase is wrong, or the exported secrets were altered")
         try:
@@ -144,12 +131,11 @@ class SecretBox:
         self._keep(values)
         return sorted(values)
 
-    def _plain(self, name: str, sealed: _Sealed) -> str:
-        key = self._key()
-        value = None if key is None else _opened(key, sealed, _CONTEXT + name.encode())
+    def _plain(self, name: str, sealed: Sealed) -> str:
+        value = self.key.opened(sealed, _CONTEXT + name.encode())
         if value is None:
             raise SecretError(
-                f"the secret {name!r} cannot be decrypted with {self._key_file}: "
+                f"the secret {name!r} cannot be decrypted with {self.key.path}: "
                 "that key is missing or another one, or the file was altered; set the secret again"
             )
         return value.decode()
@@ -159,11 +145,10 @@ class SecretBox:
         with self._changing:
             if len(self._sealed.keys() | encoded.keys()) > COUNT_LIMIT:
                 raise SecretError(f"there is room for {COUNT_LIMIT} secrets: delete one first")
-            key = self._key() or self._new_key()
-            fresh = {name: _sealed(key, value, _CONTEXT + name.encode()) for name, value in encoded.items()}
+            fresh = {name: self.key.seal(value, _CONTEXT + name.encode()) for name, value in encoded.items()}
             self._replace({**self._sealed, **fresh})
 
-    def _load(self) -> dict[str, _Sealed]:
+    def _load(self) -> dict[str, Sealed]:
         try:
             return msgspec.json.decode(read_limited(self._path, FILE_LIMIT), type=_File).secrets
         except FileNotFoundError:
@@ -171,35 +156,13 @@ class SecretBox:
         except _UNREADABLE as error:
             raise SecretError(f"{self._path} cannot be read ({error}): restore it from a backup") from None
 
-    def _replace(self, sealed: dict[str, _Sealed]) -> None:
+    def _replace(self, sealed: dict[str, Sealed]) -> None:
         """The file first, then the memory: what a caller was told is on disk."""
         try:
             replace_atomically(self._path, msgspec.json.encode(_File(format=1, secrets=sealed)))
         except OSError as error:
             raise SecretError(f"{self._path} cannot be written, so the secrets stay as they were: {error}") from None
         self._sealed = sealed
-
-    def _key(self) -> bytes | None:
-        """The key, or ``None`` when nobody made one yet (or it was lost)."""
-        try:
-            key = read_private(self._key_file, _KEY_BYTES)
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise SecretError(f"the key of the secrets cannot be read: {error}") from None
-        if len(key) != _KEY_BYTES:
-            raise SecretError(
-                f"{self._key_file} has {len(key)} bytes instead of {_KEY_BYTES}: restore it from a backup"
-            )
-        return key
-
-    def _new_key(self) -> bytes:
-        key = secrets.token_bytes(_KEY_BYTES)
-        try:
-            create_once(self._key_file, key)
-        except OSError as error:
-            raise SecretError(f"{self._key_file} cannot be written, so the secret was not kept: {error}") from None
-        return key
 
 
 def _encoded(name: str, value: str) -> bytes:
@@ -214,15 +177,3 @@ def _encoded(name: str, value: str) -> bytes:
     if not 1 <= len(data) <= VALUE_LIMIT:
         raise SecretError(f"the value of the secret {name!r} has {len(data)} bytes: 1 to {VALUE_LIMIT} will do")
     return data
-
-
-def _sealed(key: bytes, value: bytes, context: bytes) -> _Sealed:
-    nonce = secrets.token_bytes(_NONCE_BYTES)
-    return _Sealed(nonce, AESGCM(key).encrypt(nonce, value, context))
-
-
-def _opened(key: bytes, sealed: _Sealed, context: bytes) -> bytes | None:
-    try:
-        return AESGCM(key).decrypt(sealed.nonce, sealed.value, context)
-    except (InvalidTag, ValueError):
-        return None

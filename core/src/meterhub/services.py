@@ -33,6 +33,7 @@ class Grants(msgspec.Struct, frozen=True, kw_only=True):
     read: PatternSet
     write: PatternSet
     interface: bool = False
+    users: bool = False
     clock: bool = False
 
 

@@ -9,6 +9,7 @@ import msgspec
 from meterhub_sdk import Borrowers, Clock, Outcome, Point, Refused
 from meterhub_sdk.point import PatternSet, check_name
 
+from meterhub.access.federation import FEDERATED
 from meterhub.claims import Claim
 from meterhub.commands.ledger import PointCommand
 from meterhub.following import LatestSubscription, Queue
@@ -250,8 +251,11 @@ class WorkerSession:
 
     async def _tree(self, body: dict[str, Any]) -> Any:
         service = self._own(body.pop("service"))
-        if not self._services.grants(service).interface:
+        grants = self._services.grants(service)
+        if not grants.interface:
             raise Refused(f"{service} is no interface: its manifest does not ask for the capability 'interface'")
+        if body.get("path") == FEDERATED and not grants.users:
+            raise Refused(f"{service} vouches for no users: its manifest does not ask for the capability 'vouch-users'")
         return await self._services.interface_request(body)
 
     async def _state(self, body: dict[str, str]) -> None:

@@ -28,6 +28,7 @@ from meterhub.events.verify import verify
 from meterhub.files import read_limited
 from meterhub.identity import KEY_BYTES
 from meterhub.schema import MIGRATIONS
+from meterhub.sealing import SealingKey
 from meterhub.store import Store
 
 DATABASE = "core.db"
@@ -142,4 +143,5 @@ async def recover_admin(home: Path) -> str:
             async def report(event: EventType, /, **parameters: Any) -> None:
                 await events.append(events.draft(event, "access", CORE, parameters))
 
-            return await Access(events.store, report).administration.recover_admin()
+            access = Access(events.store, report, SealingKey(home / "secrets.key"))
+            return await access.administration.recover_admin()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import msgspec
@@ -13,6 +14,11 @@ from meterhub_sdk.service import Service, Thing
 from pydantic import ValidationError
 
 Path = list[str | int]
+_VALID = {
+    bool: "input should be a valid boolean",
+    int: "input should be a valid integer",
+    float: "input should be a valid number",
+}
 
 
 class Need(msgspec.Struct, frozen=True):
@@ -86,10 +92,30 @@ def validate(
             message = f"these settings of version {version} cannot be turned into version {newest}: {error!r}"
             return None, [Fault([], message)]
     try:
-        return config_type.model_validate(section), []
+        checked = config_type.model_validate(section)
     except ValidationError as error:
         secret = _secret_fields(config_type)
         return None, [_fault(section, item, secret) for item in error.errors(include_url=False)]
+    mistaken = list(_mistaken(section, checked.model_dump()))
+    return (None, mistaken) if mistaken else (checked, [])
+
+
+def _mistaken(given: Any, taken: Any, path: tuple[str | int, ...] = ()) -> Iterator[Fault]:
+    """Truth values taken for numbers and numbers for truth values, which pydantic allows and JSON Schema does not."""
+    if isinstance(given, dict) and isinstance(taken, dict):
+        for name in given:
+            if name in taken:
+                yield from _mistaken(given[name], taken[name], (*path, name))
+    elif isinstance(given, list) and isinstance(taken, list | tuple) and len(given) == len(taken):
+        for place, (one, other) in enumerate(zip(given, taken, strict=True)):
+            yield from _mistaken(one, other, (*path, place))
+    elif _is_number(given) and _is_number(taken) and isinstance(given, bool) != isinstance(taken, bool):
+        limits = next(text for kind, text in _VALID.items() if isinstance(taken, kind))
+        yield _given_wrong(list(path), given, limits)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, tuple(_VALID))
 
 
 def _secret_fields(config_type: type[Config]) -> frozenset[str]:
@@ -131,7 +157,7 @@ def _fault(section: Any, item: Any, secret: frozenset[str]) -> Fault:
         elif isinstance(here, list) and isinstance(step, int) and step < len(here):
             here = here[step]
             path.append(step)
-    field = next((step for step in reversed(path) if isinstance(step, str)), "this section")
+    field = _field(path)
     message = item["msg"].removeprefix("Value error, ").removeprefix("Assertion failed, ")
     if item["type"] == "missing":
         return Fault(path, f"{field} is missing; it must be given")
@@ -142,6 +168,14 @@ def _fault(section: Any, item: Any, secret: frozenset[str]) -> Fault:
     limits = within(message)
     if secret.intersection(map(str, item["loc"])):
         return Fault(path, f"{field}: {limits}")
-    given = str(item.get("input"))
+    return _given_wrong(path, item.get("input"), limits)
+
+
+def _field(path: Path) -> str:
+    return next((step for step in reversed(path) if isinstance(step, str)), "this section")
+
+
+def _given_wrong(path: Path, value: Any, limits: str) -> Fault:
+    field, given = _field(path), str(value)
     shown = given if len(given) <= 60 else given[:60] + "…"
     return Fault(path, f"{field}: {shown!r} was given; {limits}")

@@ -22,6 +22,8 @@ class Conversion(BaseModel):
 
     role: Literal["client", "server", "forwarder"] = Field(title="Role")
     peers: list[Peer] = Field(default_factory=list, title="Connected devices and masters")
-    counters: dict[str, int] = Field(default_factory=dict, title="Counters")
+    counters: dict[str, int] = Field(
+        default_factory=dict, title="Counters", description="Each under the words that say what it counts."
+    )
     last_error: str = Field("", title="Last error", description="The newest, also when it is over.")
     last_error_at: datetime | None = Field(None, title="Time of the last error")

@@ -25,7 +25,9 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
 TOML_LIMIT = 64 * 1024
 LIST_LIMIT = 256
-PLAIN_CAPABILITIES = frozenset({"clock", "interface", "leds", "monitoring", "network", "processes", "serial"})
+PLAIN_CAPABILITIES = frozenset(
+    {"clock", "interface", "leds", "monitoring", "network", "processes", "serial", "vouch-users"}
+)
 POINT_CAPABILITIES = frozenset({"points.read", "points.write"})
 
 MEGABYTE = 2**20

@@ -42,7 +42,13 @@ class Hooks:
 
     @hookspec
     def meterhub_pages(self) -> Mapping[str, str]:
-        """Pages for the web interface: menu path to the signed file of a plain custom element."""
+        """Pages for the web interface: place in the menu to the signed file of one plain custom element.
+
+        A place is such as ``Service/Losses report``; its first part is a section of the menu: Device, Communication,
+        Protocol conversion, Service or User. The element is named as the file's stem
+        (``acme_losses/pages/acme-losses-report.js``), and gets ``meterhub`` (get, post, live, language, Failure),
+        ``session`` and ``language``. Every file in that directory is served. docs/how-to/add-a-page-of-your-own.md.
+        """
 
     @hookspec
     def meterhub_check_write(self) -> Iterable[WriteGuard]:

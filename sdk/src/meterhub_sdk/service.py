@@ -195,6 +195,7 @@ class Synthesizer(Service[C]):
     each ``every`` seconds where that is set.
     """
 
+    menu: ClassVar[str] = "Protocol conversion/Synthesizers"
     outputs: ClassVar[Mapping[str, str]] = {}
     every: ClassVar[float | None] = None
 

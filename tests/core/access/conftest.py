@@ -11,6 +11,7 @@ from meterhub_sdk import EventType
 
 from meterhub.access import SCHEMA, Access, Principal
 from meterhub.access.passwords import Hasher
+from meterhub.sealing import SealingKey
 from meterhub.store import Store
 
 PASSWORD = "correct horse battery"
@@ -94,12 +95,17 @@ def open_store(tmp_path: Path) -> Iterator[Callable[[], Store]]:
 
 
 @pytest.fixture
+def key(tmp_path: Path) -> SealingKey:
+    return SealingKey(tmp_path / "secrets.key")
+
+
+@pytest.fixture
 def start(
-    open_store: Callable[[], Store], log: Log, clocks: Clocks, monkeypatch: pytest.MonkeyPatch
+    open_store: Callable[[], Store], log: Log, clocks: Clocks, key: SealingKey, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[], Access]:
     """Starts (or restarts) the room, with quick hashes."""
     monkeypatch.setattr("meterhub.access.gate.Hasher", QuickHasher)
-    return lambda: Access(open_store(), log, now=clocks.now, monotonic=clocks.monotonic)
+    return lambda: Access(open_store(), log, key, now=clocks.now, monotonic=clocks.monotonic)
 
 
 @pytest.fixture

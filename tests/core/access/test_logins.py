@@ -134,8 +134,8 @@ async def test_a_login_that_cannot_be_recorded_does_not_happen(access: Access, l
     assert access.sessions.all() == []
 
 
-async def test_a_real_hash_lets_in_and_keeps_out(open_store, log, clocks):
-    access = Access(open_store(), log, now=clocks.now, monotonic=clocks.monotonic)
+async def test_a_real_hash_lets_in_and_keeps_out(open_store, log, clocks, key):
+    access = Access(open_store(), log, key, now=clocks.now, monotonic=clocks.monotonic)
     assert type(access.users._hasher) is Hasher
     password = await access.users.bootstrap()
     await access.login("access_admin", password, "10.0.0.1")

@@ -60,10 +60,13 @@ def test_a_consumer_reads_what_the_words_give_him(matrix: Matrix, path: str):
     assert matrix.allows({Role.CONSUMER}, path, "read")
 
 
-def test_a_consumer_runs_nothing_but_reading_and_his_own_password(matrix: Matrix):
+def test_a_consumer_runs_nothing_but_reading_and_what_is_his_own(matrix: Matrix):
     assert {path for path in RUN if matrix.allows([Role.CONSUMER], path, "run")} == {
         "/command/download/export",
         "/command/event-log/read-entries",
+        "/command/second-factor/begin",
+        "/command/second-factor/confirm",
+        "/command/second-factor/remove",
         "/command/users/change-password",
     }
 

@@ -151,6 +151,45 @@ async def test_the_own_password_is_changed_against_the_old_one(users: Users, res
     assert await restart().verify("anna", "a new password")
 
 
+async def test_a_password_that_was_made_up_is_initial_until_its_user_chose_another(users: Users, restart):
+    assert users.require(ADMIN).initial
+    assert restart().require(ADMIN).initial
+    again = restart()
+    made = await again.recover_admin()
+    assert await again.change_own_password(ADMIN, made, "a new password")
+    assert not again.require(ADMIN).initial
+    again = restart()
+    assert not again.require(ADMIN).initial
+    await again.recover_admin()
+    await again.activate("admin", PASSWORD)
+    assert [user.name for user in again.all() if user.initial] == [ADMIN]
+
+
+async def test_a_reset_forgets_that_the_password_was_initial(users: Users, restart):
+    await users.activate("admin", PASSWORD)
+    await users.set_roles("admin", "RA")
+    await users.reset(ADMIN)
+    await users.activate(ADMIN, PASSWORD)
+    assert not restart().require(ADMIN).initial
+
+
+async def test_a_database_from_before_that_is_taken_over(tmp_path: Path, quick_hasher: type[Hasher]):
+    store = Store(tmp_path / "core.db", SCHEMA[:1])
+    await store.write(lambda db: db.execute("INSERT INTO access_user VALUES ('anna', 'R1', 'quick x')"))
+    store.close()
+    store = Store(tmp_path / "core.db", SCHEMA)
+    assert [(user.name, user.active, user.initial) for user in Users(store, quick_hasher()).all()] == [
+        ("anna", True, False)
+    ]
+    store.close()
+
+
+async def test_the_password_of_a_demonstration_is_meant_to_stay(open_store, quick_hasher: type[Hasher]):
+    users = Users(open_store(), quick_hasher())
+    assert await users.bootstrap(initial=False)
+    assert not users.require(ADMIN).initial
+
+
 async def test_roles_and_deletion_survive_a_restart(users: Users, restart):
     await users.add("anna", "R1")
     await users.add("bert", "R1")

@@ -12,6 +12,7 @@ import pytest
 
 from meterhub.access.gate import Access
 from meterhub.schema import MIGRATIONS
+from meterhub.sealing import SealingKey
 from meterhub.store import Store
 
 Call = Callable[..., Any]
@@ -30,20 +31,33 @@ def logs_in(home: Path, name: str, password: str) -> bool:
 
     store = Store(home / "core.db", MIGRATIONS)
     try:
-        return asyncio.run(Access(store, report).users.verify(name, password)) is not None
+        return (
+            asyncio.run(Access(store, report, SealingKey(home / "secrets.key")).users.verify(name, password))
+            is not None
+        )
     finally:
         store.close()
 
 
 def test_a_user_is_added_activated_changed_reset_and_deleted(call: Call, shared_home: Path, tmp_path: Path) -> None:
     assert call(shared_home, "user", "add", "fitter", "--roles", "R2,R3").status == 0
-    assert user(call, shared_home, "fitter") == {"name": "fitter", "roles": ["R2", "R3"], "active": False}
+    assert user(call, shared_home, "fitter") == {
+        "name": "fitter",
+        "roles": ["R2", "R3"],
+        "active": False,
+        "second_factor": False,
+    }
     assert "no password yet" in call(shared_home, "user", "list").out
     (tmp_path / "password").write_text("correct horse\n")
     said = call(shared_home, "user", "activate", "fitter", "--password-file", tmp_path / "password")
     assert said.status == 0, said
     assert call(shared_home, "user", "set-roles", "fitter", "--roles", "R4").status == 0
-    assert user(call, shared_home, "fitter") == {"name": "fitter", "roles": ["R4"], "active": True}
+    assert user(call, shared_home, "fitter") == {
+        "name": "fitter",
+        "roles": ["R4"],
+        "active": True,
+        "second_factor": False,
+    }
     assert call(shared_home, "user", "reset", "fitter").status == 0
     assert call(shared_home, "user", "activate", "fitter", given="another horse\n").status == 0
     assert call(shared_home, "user", "delete", "fitter").status == 0

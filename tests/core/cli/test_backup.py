@@ -276,6 +276,23 @@ def test_nothing_is_restored_under_a_running_instance(call: Call, shared_home: P
     assert call(shared_home, "status").status == 0
 
 
+@pytest.mark.parametrize(("answer", "status"), [("", 1), ("n", 1), ("maybe", 1), ("y", 0), ("YES ", 0)])
+def test_a_person_is_told_what_is_replaced_and_must_agree(
+    call: Call, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, status: int
+) -> None:
+    assert call(home, "backup", tmp_path / "backup.tar.gz").status == 0
+    asked: list[str] = []
+    monkeypatch.setattr("meterhub.cli.given.sys.stdin.isatty", lambda: True)
+    monkeypatch.setattr("builtins.input", lambda question: asked.append(question) or answer)
+    before = home.stat().st_ino
+    said = call(home, "restore", tmp_path / "backup.tar.gz")
+    assert said.status == status, said.err
+    assert "certificates and addresses" in asked[0]
+    assert (home.stat().st_ino == before) is bool(status)
+    assert call(home, "restore", tmp_path / "backup.tar.gz", "--yes").status == 0
+    assert len(asked) == 1
+
+
 def test_a_home_is_restored_on_a_machine_that_has_none(call: Call, home: Path, start: Any, tmp_path: Path) -> None:
     call(home, "backup", tmp_path / "backup.tar.gz")
     other = tmp_path / "other" / "machine"

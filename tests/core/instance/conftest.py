@@ -102,12 +102,16 @@ class House:
         """The package of a plugin, to be changed by the test."""
         return self.directory / "checkouts" / name / "src" / f"acme_{name}"
 
-    async def start(self) -> Instance:
-        """Start a core over the home."""
+    async def start(self, initial: dict[str, Any] | None = None) -> Instance:
+        """Start a core over the home, the first time with these services."""
         instance = Instance(self.home)
         self.instances.append(instance)
         instance.configuration._settle = 1.5
-        await instance.start()
+        path = None
+        if initial is not None:
+            path = self.home / "initial.json"
+            path.write_text(json.dumps({"format": 1, "services": initial}))
+        await instance.start(path)
         shutil.copytree(self.home / "descriptions", self.described, dirs_exist_ok=True)
         return instance
 
@@ -248,6 +252,9 @@ def meterhub_services():
 '''
 
 
+_described: dict[str, bytes] = {}
+
+
 @dataclass
 class Forge:
     """Makes small signed wheels of ``acme-gain``, whole ones and wrong ones."""
@@ -289,9 +296,16 @@ class Forge:
             for member, text in members.items():
                 archive.writestr(member, text)
         if sign and tag.endswith("-any"):
-            more = {DESCRIPTION_FILE: describe_wheel(read_wheel(path))} if described else None
+            more = {DESCRIPTION_FILE: self._described(path, repr(members))} if described else None
             sign_wheel(path, self.key, self.kid, 1_700_000_000, more)
         return path
+
+    @staticmethod
+    def _described(path: Path, content: str) -> bytes:
+        """What a wheel declares: the same for the same content, and asked for in a process of its own."""
+        if content not in _described:
+            _described[content] = describe_wheel(read_wheel(path))
+        return _described[content]
 
 
 @pytest.fixture

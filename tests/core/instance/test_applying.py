@@ -9,6 +9,7 @@ import psutil
 import pytest
 from meterhub_sdk import NotDone, Quality, Refused
 
+from meterhub import operation, process, workers
 from meterhub.licensing.vendor import issue, new_vendor
 
 pytestmark = pytest.mark.usefixtures("impatient")
@@ -35,6 +36,26 @@ async def test_apply_restarts_only_what_changed(hand) -> None:
     assert not psutil.pid_exists(workers[1])
     assert hand.pid("acme-bench") == workers[0]
     assert hand.instance.hub.points["source@2/energy"].point is None
+
+
+@pytest.mark.parametrize("placement", [[], [["acme-bench", "acme-follower"]]])
+async def test_the_workers_that_check_the_first_settings_go_on_to_run_them(
+    bench, hand_of, placement, monkeypatch
+) -> None:
+    await bench.start()  # describes the plugins
+    await bench.stop()
+    began = []
+
+    async def start(launch, *rest):
+        began.append(launch.name)
+        return await process.start_worker(launch, *rest)
+
+    for module in (operation, workers):
+        monkeypatch.setattr(module, "start_worker", start)
+    services = {"source": {"value": 1.0}, "source@2": {"value": 2.0}, "follower": {}}
+    hand = hand_of(await bench.start({"workers": {"placement": placement}, **services}))
+    await hand.until_running(*services)
+    assert sorted(began) == (["acme-bench"] if placement else ["acme-bench", "acme-follower"])
 
 
 async def test_a_service_that_does_not_start_any_more_takes_the_revision_back(hand) -> None:

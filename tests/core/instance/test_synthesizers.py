@@ -157,7 +157,7 @@ async def test_a_newer_release_that_will_not_do_leaves_the_old_one_running(manag
     await manager.until(42.0)
     assert (await manager.rows())["acme-gain"]["version"] == "1.0.0"
     assert len(list((manager.shelf / "acme-gain").iterdir())) == 2
-    assert len(await hand.events("synthesizer-refused")) == 1
+    assert len(await hand.until_event("synthesizer-refused")) == 1
     if "taken back" not in sentence:
         assert hand.pid("acme-gain") == before
 

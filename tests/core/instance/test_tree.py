@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 import pytest
 import pytest_asyncio
-from meterhub_sdk import Invalid, MeterhubError, NotFound, Refused
+from meterhub_sdk import Forbidden, Invalid, MeterhubError, NotFound, Refused
 
 from meterhub.access.errors import AccessRefused, NotLoggedIn
 from meterhub.access.passwords import Hasher
@@ -171,6 +171,7 @@ async def test_a_request_without_the_right_is_refused_recorded_and_not_done(shar
         ("put", "/configuration/event-log", {}),
         ("get", "/configuration/event-log", None),
         ("delete", "/configuration/event-log", None),
+        ("brew", "/configuration/event-log", None),
         ("post", "/command/configuration/enter", None),
     ):
         with pytest.raises(AccessRefused, match=r"'ursula' does not have the right to (run|read|write)"):
@@ -297,7 +298,7 @@ async def test_without_a_session_nothing_is_answered(shared, credential) -> None
         (None, "a login has a user and a password"),
         ({"user": "ursula"}, "a login has a user and a password"),
         ({"user": 5, "password": "x"}, "a login has a user and a password"),
-        ({"user": "x" * 20_001, "password": "x"}, "the user name or the password is too long"),
+        ({"user": "x" * 20_001, "password": "x"}, "the user name, the password or the code is too long"),
         ({"user": "x" * 10_000, "password": "x"}, "The user name or the password is wrong"),
         ({"user": "ursula", "password": "wrong"}, "The user name or the password is wrong"),
     ],
@@ -314,11 +315,30 @@ async def test_a_session_says_who_one_is_and_ends(shared, user) -> None:
     assert await ask(shared, "get", "/session", credential=credential) == {
         "user": "ursula",
         "roles": ["R1", "R4"],
+        "initial_password": False,
         "via": "session",
     }
     await ask(shared, "post", "/session/logout", credential=credential)
     with pytest.raises(NotLoggedIn):
         await ask(shared, "get", "/session", credential=credential)
+
+
+async def test_a_session_of_a_user_of_an_identity_provider_says_so(shared) -> None:
+    vouched = {"issuer": "https://login.example/realm", "subject": "1", "name": "anna", "roles": ["R4"]}
+    answer = await ask(shared, "post", "/session/federated", vouched)
+    who = await ask(shared, "get", "/session", credential=answer["session"])
+    assert (who["user"], who["roles"], who["via"]) == ("anna@login.example", ["R4"], "provider")
+    await ask(shared, "get", "/status/instance", credential=answer["session"])
+    with pytest.raises(Forbidden):
+        await ask(shared, "get", "/status/users", credential=answer["session"])
+    await ask(shared, "post", "/session/logout", credential=answer["session"])
+
+
+@pytest.mark.parametrize("change", [{"roles": ["RA"]}, {"roles": []}, {"roles": "R4"}, {"name": 5}, {"issuer": "x"}])
+async def test_who_cannot_be_vouched_for_is_refused(shared, change) -> None:
+    vouched = {"issuer": "https://login.example/realm", "subject": "1", "name": "anna", "roles": ["R4"]}
+    with pytest.raises(Refused):
+        await ask(shared, "post", "/session/federated", vouched | change)
 
 
 # -- points -----------------------------------------------------------------------------------
@@ -472,6 +492,15 @@ async def test_what_is_wrong_comes_in_the_language_of_whoever_asked(shared, user
     assert described["title"] == "Punkty"
 
 
+async def test_roles_are_called_what_the_language_calls_them(shared, user) -> None:
+    credential = await user("R6")
+    english = (await ask(shared, "get", "/status/access", None, credential))["roles"]
+    polish = (await ask(shared, "get", "/status/access", None, credential, language="pl"))["roles"]
+    assert list(english) == list(polish)
+    assert (english["R1"], polish["R1"]) == ("Consumer", "Odbiorca")
+    assert [role for role in english if english[role] == polish[role]] == []
+
+
 async def test_an_api_token_is_changed_into_a_pass(shared, user, hand) -> None:
     credential = await user("R4 R5")
     made = await ask(shared, "post", "/command/tokens/create", {"label": "SCADA", "roles": "R4 R5"}, credential)
@@ -479,6 +508,10 @@ async def test_an_api_token_is_changed_into_a_pass(shared, user, hand) -> None:
     answer = await ask(shared, "post", "/session/pass", client)
     assert answer["scope"] == "R4"
     assert (await ask(shared, "get", "/session", None, answer["pass"]))["roles"] == ["R4"]
+    with pytest.raises(Forbidden):
+        await ask(shared, "post", "/session/pass", {**client, "scope": "R4 R6"})
+    with pytest.raises(NotLoggedIn):
+        await ask(shared, "post", "/session/pass", {**client, "secret": "mh_wrong"})
     with pytest.raises(Refused, match="has a client, its secret"):
         await ask(shared, "post", "/session/pass", {"client": 5})
     with pytest.raises(Refused, match="no page of acme has the file"):
@@ -511,9 +544,11 @@ async def test_an_export_holds_what_its_owner_may_read(shared, user, until) -> N
     made = await ask(shared, "post", "/command/download/export", asked, credential)
     lines = (await fetched(shared, made, credential, until)).splitlines()
     assert len(lines) > 3
-    for path in ("/status/users", "/command/download/cancel", "/data/nothing"):
+    for path in ("/command/download/cancel", "/data/nothing"):
         with pytest.raises(Refused, match="cannot be exported"):
             await ask(shared, "post", "/command/download/export", {"path": path}, credential)
+    with pytest.raises(Forbidden, match="'ursula' does not have the right to read /status/users"):
+        await ask(shared, "post", "/command/download/export", {"path": "/status/users"}, credential)
     await ask(shared, "post", "/command/download/cancel", {}, credential)
     assert (await ask(shared, "get", "/status/downloads", None, credential))["downloads"] == []
 

@@ -98,12 +98,13 @@ async def test_an_export_of_nothing_is_an_empty_file(fake_worker):
 
 
 async def test_only_clients_and_servers_are_in_the_conversion_status(fake_worker):
-    conversion = {"role": "client", "peers": [], "counters": {}, "last_error": "", "last_error_at": None}
+    conversion = {"role": "client", "peers": [], "counters": {"bytes_lost": 3}, "last_error": "", "last_error_at": None}
     known = {"distribution": "d", "worker": "w", "state": "running"}
     states = ServiceState(name="losses", **known), ServiceState(name="dlms-client", conversion=conversion, **known)
     answer = await nodes_of(states=states)["/status/protocol-conversion"](None, None)
     (row,) = answer["services"]
     assert (row["service"], row["state"], row["role"]) == ("dlms-client", "running", "client")
+    assert (row["counters"], row["titles"]) == ({"bytes_lost": 3}, {"bytes_lost": "bytes lost"})
 
 
 def test_what_no_filter_is_made_of_is_refused_with_a_sentence():

@@ -179,6 +179,7 @@ class Rig:
         write: Iterable[str] = ("**",),
         interface: bool = False,
         clock: bool = False,
+        users: bool = False,
     ) -> None:
         """A plugin that offers these services (default: :class:`Meter`) and was granted these rights."""
         offered, guarded = list(services) or [Meter, Plain], list(guards)
@@ -195,7 +196,8 @@ class Rig:
         module.__dict__.update(meterhub_services=meterhub_services, meterhub_check_write=meterhub_check_write)
         self._modules[label] = module
         self._types[label] = {service.name: service for service in offered}
-        self.granted[label] = Grants(read=PatternSet(read), write=PatternSet(write), interface=interface, clock=clock)
+        rights = {"interface": interface, "clock": clock, "users": users}
+        self.granted[label] = Grants(read=PatternSet(read), write=PatternSet(write), **rights)
         self.guarded[label] = PatternSet(pattern for guard in guarded for pattern in guard.patterns)
 
     def order(self, name: str, label: str = "acme-meters", **section: Any) -> Order:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 
 import pytest
-from meterhub_sdk import Clock, Point, Quality, Reading, Refused
+from meterhub_sdk import Batch, Clock, Point, Quality, Reading, Refused
+
+from meterhub.worker.service_hub import together
 
 
 def values(readings):
@@ -89,6 +92,23 @@ async def test_a_queue_brings_everything_history_included(two, rig) -> None:
     assert [reading.value for _, reading in got] == [0, 1, 2]
     assert rig.hub.points["meter/energy"].reading().value == 2
     await queue.aclose()
+
+
+async def test_what_came_while_nobody_looked_is_one_batch_up_to_a_gap_and_a_thousand_readings() -> None:
+    def batch(first: int, count: int, missed: int = 0) -> Batch:
+        numbers = range(first, first + count)
+        return Batch([("meter/energy", Reading(number, 1)) for number in numbers], missed, numbers[-1])
+
+    came = deque([batch(1, 1), batch(2, 3), batch(15, 2, missed=10), batch(17, 990), batch(1007, 20), batch(1027, 1)])
+    taken = []
+    while came:
+        one = together(came)
+        taken.append(([reading.value for _, reading in one.readings], one.missed, one.sequence))
+    assert taken == [
+        ([1, 2, 3, 4], 0, 4),
+        (list(range(15, 1007)), 10, 1006),
+        (list(range(1007, 1028)), 0, 1027),
+    ]
 
 
 async def test_a_queue_goes_on_after_the_last_acknowledged_batch_when_its_worker_died(two, rig) -> None:

@@ -86,6 +86,21 @@ async def test_only_an_interface_carries_requests(reader, rig) -> None:
     assert "service" not in asked[0]
 
 
+async def test_only_an_interface_with_the_capability_for_it_says_who_somebody_is(rig) -> None:
+    async def interface(body):
+        return body["path"]
+
+    rig.services.interface = interface
+    rig.install("acme-http", interface=True)
+    rig.install("utility-http", interface=True, users=True)
+    rig.order("meter@http", "acme-http")
+    rig.order("meter@sso", "utility-http")
+    await rig.apply()
+    with pytest.raises(Refused, match="does not ask for the capability 'vouch-users'"):
+        await rig.meter("meter@http").hub.interface.request("post", "/session/federated", {})
+    assert await rig.meter("meter@sso").hub.interface.request("post", "/session/federated", {}) == "/session/federated"
+
+
 # -- a worker that does not speak through the SDK -----------------------------------------------
 
 

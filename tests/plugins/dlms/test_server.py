@@ -110,6 +110,16 @@ async def test_after_release_nothing_is_served_either(serve, connect, meter_hub)
         assert server.status().associations == 0
 
 
+async def test_a_point_says_whether_a_client_is_connected(serve, connect, meter_hub, until, monkeypatch):
+    monkeypatch.setattr("meterhub_dlms.server.service._LOOK", 0.005)
+    async with serve(objects=[ENERGY]):
+        points = await meter_hub.until_published("clients/connected")
+        assert points["clients/connected"].value is False
+        async with connect():
+            await until(lambda: points["clients/connected"].value)
+        await until(lambda: not points["clients/connected"].value)
+
+
 @pytest.mark.parametrize(
     ("attribute", "result"),
     [

@@ -13,6 +13,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import meterhub_dlms_explain
+import pytest
 from meterhub_dlms_explain import service as service_module
 from meterhub_dlms_explain import translation
 from meterhub_dlms_explain.budget import Budget, Spent
@@ -150,6 +151,7 @@ def test_the_manifest_asks_for_nothing():
     assert service_module.DlmsExplain.feature.built_in
 
 
+@pytest.mark.slow
 def test_nothing_under_apache_alone_is_loaded_beside_gurux():
     names = loaded("import meterhub.worker.__main__; from meterhub_dlms_explain import service; import gurux_dlms")
     distributions = {owner for name in names for owner in packages_distributions().get(name, ())}

@@ -51,6 +51,28 @@ async def test_what_one_receives_goes_to_all_others(rig: Any, connect: Any, free
     assert rig.names() == []
 
 
+async def test_a_point_of_each_channel_says_whether_somebody_is_connected(
+    rig: Any, connect: Any, free_port: Any
+) -> None:
+    rig.port("bus")
+    port, local = free_port(), free_port()
+    udp = channel(serial("bus"), {"kind": "udp", "host": "127.0.0.1", "port": local}, label="datagrams")
+    off = channel(listen(free_port()), serial("bus"), label="off", enabled=False)
+    async with rig.running(channel(listen(port), listen(free_port())), udp, off):
+        points = rig.hub.published
+        assert set(await rig.hub.until_published("c/connected", "datagrams/connected")) == {
+            "c/connected",
+            "datagrams/connected",
+        }
+        assert points["c/connected"].value is points["datagrams/connected"].value is False
+        _, writer = await connect(port)
+        await rig.until(lambda: points["c/connected"].value)
+        writer.close()
+        await rig.until(lambda: not points["c/connected"].value)
+        await rig.until(lambda: rig.end(1, 1).connected)
+        assert points["datagrams/connected"].value is False  # a socket that is open is no connection
+
+
 @pytest.mark.parametrize("hear", [False, True])
 async def test_clients_of_one_port_hear_each_other_only_where_that_is_set(
     rig: Any, connect: Any, free_port: Callable[[], int], hear: bool

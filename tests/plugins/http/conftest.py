@@ -61,7 +61,14 @@ class FakeTree:
         self.asked.append(asked)
         await asyncio.sleep(0)
         name = f"{verb} {path}"
-        if name not in self.answers or path not in ("/session/login", "/session/pass", "/assets", "/asset"):
+        if name not in self.answers or path not in (
+            "/session/login",
+            "/session/pass",
+            "/session/federated",
+            "/assets",
+            "/asset",
+            "/instance",
+        ):
             self._known(credential)
         if name not in self.answers:
             raise NotFound(f"there is no path {path}")
@@ -87,7 +94,7 @@ class FakeTree:
 
         def login(asked: Asked) -> Any:
             if asked.body == {"user": "admin", "password": "right"}:
-                return {"session": ADMIN, "user": "admin", "roles": ["RA"]}
+                return {"session": ADMIN, "user": "admin", "roles": ["RA"], "initial_password": True}
             raise Forbidden("The user name or the password is wrong")
 
         def asset(asked: Asked) -> bytes:
@@ -100,13 +107,14 @@ class FakeTree:
             ]
             return {"pages": self.pages, "files": rows}
 
-        self.sessions |= {ADMIN: {"user": "admin", "roles": ["RA"], "via": "session"}}
-        self.sessions |= {READER: {"user": "reader", "roles": ["R1"], "via": "token"}}
+        self.sessions |= {ADMIN: {"user": "admin", "roles": ["RA"], "initial_password": True, "via": "session"}}
+        self.sessions |= {READER: {"user": "reader", "roles": ["R1"], "initial_password": False, "via": "token"}}
         self.answers |= {
             "post /session/login": login,
             "post /session/logout": lambda asked: self.sessions.pop(asked.credential or "") and None,
             "get /session": lambda asked: self._known(asked.credential),
             "get /assets": assets,
+            "get /instance": {"name": "Substation North", "language": "pl"},
             "get /asset": asset,
             "get /status/instance": {"state": "running", "uptime": 1.5},
         }

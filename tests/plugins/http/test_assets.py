@@ -42,14 +42,13 @@ async def test_every_address_that_is_nothing_else_is_the_application(web: Any, p
     ("path", "kind"),
     [
         ("/assets/index-abc.js", "text/javascript; charset=utf-8"),
+        (f"/assets/{WEB}/meterhub_web/static/assets/index-abc.js", "text/javascript; charset=utf-8"),
         (f"/assets/{WEB}/meterhub_web/static/icon.svg", "image/svg+xml"),
         ("/icon.svg", "image/svg+xml"),
         ("/assets/acme-page/acme_page/page/panel.js", "text/javascript; charset=utf-8"),
     ],
 )
 async def test_files_have_their_kind(web: Any, path: str, kind: str) -> None:
-    if path == "/assets/index-abc.js":
-        path = f"/assets/{WEB}/meterhub_web/static{path}"
     answer = await web("GET", path, cookies=None)
     assert (answer.status, answer.headers["Content-Type"]) == (200, kind)
 

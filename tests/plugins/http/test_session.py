@@ -6,7 +6,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 
 import pytest
-from meterhub_sdk import Refused
+from meterhub_sdk import Refused, SecondFactorNeeded
 
 JSON = {"Content-Type": "application/json"}
 LOGIN = b'{"user": "admin", "password": "right"}'
@@ -14,7 +14,7 @@ LOGIN = b'{"user": "admin", "password": "right"}'
 
 async def test_a_login_sets_a_cookie_that_no_script_and_no_other_site_gets(server: Any) -> None:
     answer = await server("POST", "/api/v1/session", data=LOGIN, headers=JSON, cookies=None)
-    assert (answer.status, answer.json) == (200, {"user": "admin", "roles": ["RA"]})
+    assert (answer.status, answer.json) == (200, {"user": "admin", "roles": ["RA"], "initial_password": True})
     (cookie,) = SimpleCookie(answer.headers["Set-Cookie"]).values()
     assert (cookie.key, cookie.value, cookie["path"]) == ("meterhub", "admin-session", "/")
     assert cookie["httponly"]
@@ -48,6 +48,21 @@ async def test_a_locked_user_is_forbidden_with_the_sentence_of_the_core(server: 
     assert (answer.status, answer.json["message"]) == (403, "Locked: try again in 300 s")
 
 
+async def test_a_second_factor_is_asked_for_without_opening_a_session(server: Any) -> None:
+    def login(asked: Any) -> Any:
+        if asked.body.get("code") == "123456":
+            return {"session": "s", "user": "admin", "roles": ["RA"]}
+        raise SecondFactorNeeded("Give the code")
+
+    server.tree.answers["post /session/login"] = login
+    answer = await server("POST", "/api/v1/session", data=LOGIN, headers=JSON, cookies=None)
+    assert (answer.status, answer.json["error"], answer.json["message"]) == (401, "code", "Give the code")
+    assert "Set-Cookie" not in answer.headers
+    complete = b'{"user": "admin", "password": "right", "code": "123456"}'
+    answer = await server("POST", "/api/v1/session", data=complete, headers=JSON, cookies=None)
+    assert (answer.status, "Set-Cookie" in answer.headers) == (200, True)
+
+
 async def test_a_logout_ends_the_session_and_takes_the_cookie_back(server: Any) -> None:
     answer = await server("DELETE", "/api/v1/session")
     assert answer.status == 204
@@ -57,10 +72,16 @@ async def test_a_logout_ends_the_session_and_takes_the_cookie_back(server: Any) 
     assert (await server("DELETE", "/api/v1/session")).status == 204
 
 
+async def test_before_a_login_everybody_is_told_the_name_and_the_language_and_no_more(server: Any) -> None:
+    answer = await server("GET", "/api/v1/instance", cookies=None)
+    assert (answer.status, answer.json) == (200, {"name": "Substation North", "language": "pl"})
+    assert server.tree.asked[-1].credential is None
+
+
 @pytest.mark.parametrize("query", ["", "?background=true"])
 async def test_whoever_is_logged_in_is_told_and_a_page_that_looks_by_itself_says_so(server: Any, query: str) -> None:
     answer = await server("GET", f"/api/v1/session{query}")
-    assert answer.json == {"user": "admin", "roles": ["RA"], "via": "session"}
+    assert answer.json == {"user": "admin", "roles": ["RA"], "initial_password": True, "via": "session"}
     assert server.tree.asked[0].background == bool(query)
 
 

@@ -97,7 +97,7 @@ async def test_what_turned_stale_keeps_its_time_and_is_an_event(rig):
 
 async def test_what_came_while_nobody_listened_is_an_event_though_the_image_has_it(rig):
     rig.hub.give_all({"m/a": at(5, 5.0), "m/b": at(5, 1.0)})
-    rig.arrivals.goes_on_after(Position(10, 0))
+    rig.arrivals.goes_on_after([Position(10, 0)])
     await rig.arrivals.seed(0.0)
     rig.sequence = 100
     assert await rig.take(("m/a", at(3, 3.0)), ("m/a", at(4, 4.0)), live=False) == [(1, 3.0), (1, 4.0)]
@@ -112,16 +112,32 @@ async def test_what_the_hub_repeats_after_a_kill_is_left_out(rig, fake_hub):
     batch = [("m/a", at(n, n)) for n in (1.0, 2.0, 3.0)]
     await rig.take(*batch)
     again = Rig(fake_hub)
-    again.arrivals.goes_on_after(rig.arrivals.position())
+    again.arrivals.goes_on_after([rig.arrivals.position()])
     await again.arrivals.seed(0.0)
     assert await again.take(*batch, ("m/a", at(4, 4.0))) == [(1, 4.0)]
+
+
+async def test_several_batches_that_the_hub_repeats_after_a_kill_are_left_out(rig, fake_hub):
+    await rig.arrivals.seed(0.0)
+    positions = []
+    for number in range(3):
+        await rig.take(*[("m/a", at(n, n)) for n in (3.0 * number, 3.0 * number + 1, 3.0 * number + 2)])
+        positions.append(rig.arrivals.position())
+    again = Rig(fake_hub)
+    again.arrivals.goes_on_after([positions[0], positions[2]])  # of the second nobody made an event
+    await again.arrivals.seed(0.0)
+    repeated = [("m/a", at(n, n)) for n in map(float, range(9))]
+    for first in (0, 4):
+        assert await again.take(*repeated[first : first + 4], live=False) == []
+    assert await again.take(repeated[8], ("m/a", at(9, 9.0)), ("m/a", at(10, 10.0))) == [(1, 9.0), (1, 10.0)]
+    assert await again.take(("m/a", at(11, 11.0))) == [(1, 11.0)]
 
 
 async def test_a_hub_that_counts_anew_repeats_nothing(rig, fake_hub):
     await rig.arrivals.seed(0.0)
     await rig.take(*[("m/a", at(n, n)) for n in (1.0, 2.0, 3.0)])
     again = Rig(fake_hub)
-    again.arrivals.goes_on_after(rig.arrivals.position())
+    again.arrivals.goes_on_after([rig.arrivals.position()])
     await again.arrivals.seed(0.0)
     assert len(await again.take(*[("m/a", at(n, n)) for n in (4.0, 5.0, 6.0)])) == 3
 

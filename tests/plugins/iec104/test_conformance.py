@@ -402,7 +402,8 @@ async def test_events_while_disconnected_come_in_order_after_startdt(serve):
     assert values == [float(number) for number in range(100)]
 
 
-async def test_unacknowledged_events_are_repeated_after_reconnect(serve):
+async def test_unacknowledged_events_are_repeated_after_reconnect(serve, monkeypatch):
+    monkeypatch.setattr("meterhub_iec104.service._GATHERING", 0.0)  # an ASDU for each of them
     running = await serve(ROWS, k=4, w=2)
     first = await running.master()
     first.acknowledge = False

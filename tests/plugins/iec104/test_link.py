@@ -179,6 +179,19 @@ async def test_a_master_that_asks_without_acknowledging_is_cut_off():
         session.receive(flood, 0.0)
 
 
+async def test_more_stations_than_replies_have_room_answer_a_broadcast():
+    count, hub = 1500, FakeHub()
+    stations = Stations([Station(address, []) for address in range(1, count + 1)])
+    control = Control(hub, stations, CommandSettings(), Journal(hub), common_address=1)
+    session = Session(Parameters(k=32_767, w=1), control, Group(0, "g", 1000, 1), 0.0)
+    session.receive(STARTDT, 0.0)
+    session.output(0.0)
+    session.receive(i_frame(build(100, 6, 0xFFFF, (bytes(3), b"\x14"), 1), 0), 0.0)
+    answers = session.output(0.0)
+    causes = [answers[at + 8] for at in range(0, len(answers) - 6, 16)]
+    assert causes == [7] * count + [10] * count
+
+
 @given(
     st.integers(0, 255),
     st.booleans(),

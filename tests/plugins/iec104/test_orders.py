@@ -85,8 +85,8 @@ class Master:
     def __init__(self):
         self.got = []
 
-    def reply(self, asdu):
-        self.got.append(asdu)
+    def reply(self, *asdus):
+        self.got += asdus
 
     def begin(self, request, answers):
         self.got += answers

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 from meterhub_iec104.groups import Groups, Place
 from meterhub_iec104.queue import Chunk, EventQueue, packed
 from meterhub_iec104.records import Position
+from meterhub_iec104.rewriting import gaps, union
 from meterhub_iec104.settings import Iec104Settings
-from meterhub_iec104.spool import Spool, gaps, union
+from meterhub_iec104.spool import Spool
 
 
 def numbers(octets: bytes, size: int = 15) -> list[int]:

@@ -137,6 +137,17 @@ async def test_a_selection_that_is_not_executed_lapses_silently_and_is_noted(sta
     assert await ask(master, ON) == [(7, True)]
 
 
+async def test_an_execute_that_comes_too_late_is_no_direct_command(start):
+    running = await start(select_timeout=0.1)
+    master = await running.master()
+    assert await ask(master, SELECT_ON, ioa=3) == [(7, False)]
+    await running.until(lambda _: bool(running.hub.commands))
+    assert await ask(master, ON, ioa=3) == [(7, True)]
+    assert await noted(running, 2) == ("refused", "it was selected, and its selection lapsed")
+    assert not running.hub.writes
+    assert await ask(master, ON, ioa=3, count=2) == DONE  # its master knows by now
+
+
 async def test_a_selection_can_be_cancelled(start):
     running = await start()
     master = await running.master()
@@ -223,6 +234,7 @@ class SelectionMachine(RuleBasedStateMachine):
         self.selections = Selections[str, int](TIMEOUT)
         self.now = 0.0
         self.model = {}
+        self.late = set()
         self.number = 0
 
     def current(self, place):
@@ -245,13 +257,18 @@ class SelectionMachine(RuleBasedStateMachine):
                 self.selections.select(place, master, content, self.now, self.number)
             return
         answer = self.selections.select(place, master, content, self.now, self.number)
+        self.late.discard((place, master))
         assert (None if answer is None else answer.what) == (None if before is None else before[3])
         self.model[place] = (master, content, self.now + TIMEOUT, self.number)
 
     @rule(place=st.sampled_from(PLACES), master=st.sampled_from(MASTERS), content=st.sampled_from(CONTENTS))
     def execute(self, place, master, content):
         before = self.current(place)
-        if before is None:
+        if (before is None or before[0] == master) and (place, master) in self.late:
+            self.late.remove((place, master))
+            with pytest.raises(NotSelected, match="lapsed"):
+                self.selections.take(place, master, content, self.now)
+        elif before is None:
             assert self.selections.take(place, master, content, self.now) is None
         elif before[0] != master:
             with pytest.raises(NotSelected, match="another master"):
@@ -268,6 +285,7 @@ class SelectionMachine(RuleBasedStateMachine):
     def cancel(self, place, master, content):
         before = self.current(place)
         ended = self.selections.cancel(place, master, content[:2], self.now)
+        self.late.discard((place, master))
         expected = before is not None and before[0] == master and before[1][:2] == content[:2]
         assert (ended is not None) == expected
         if expected:
@@ -277,18 +295,21 @@ class SelectionMachine(RuleBasedStateMachine):
     def lapse(self):
         over = {place for place, made in self.model.items() if made[2] <= self.now}
         assert {made.place for made in self.selections.lapsed(self.now)} == over
+        self.late |= {(place, self.model[place][0]) for place in over}
         self.forget(over)
 
     @rule(master=st.sampled_from(MASTERS))
     def connection_lost(self, master):
         theirs = {place for place, made in self.model.items() if made[0] == master}
         assert {made.place for made in self.selections.gone(master)} == theirs
+        self.late = {entry for entry in self.late if entry[1] != master}
         self.forget(theirs)
 
     @rule()
     def reset(self):
         assert {made.place for made in self.selections.clear()} == set(self.model)
         self.model.clear()
+        self.late.clear()
 
     @invariant()
     def one_selection_for_each_object(self):

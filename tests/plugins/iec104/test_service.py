@@ -111,7 +111,9 @@ async def test_dropped_events_are_counted_shown_and_logged(serve):
         running.hub.give("m/power", float(number))
         await running.hub.settle(3)
     parameters = await running.recorded("events-dropped")
-    assert (parameters["count"], parameters["group"]) == (1, "connection-1")
+    assert 1 <= parameters["count"] <= 50
+    assert parameters["group"] == "connection-1"
+    await running.until(lambda status: status.dropped == 50)
     status = running.service.status()
     assert (status.dropped, status.groups[0].dropped, status.groups[0].queue) == (50, 50, 100)
     master = await running.master()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import tempfile
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from meterhub_iec104.asdu import key
 from meterhub_iec104.groups import Groups
 from meterhub_iec104.records import Position
+from meterhub_iec104.rewriting import Rewriting
 from meterhub_iec104.settings import Iec104Settings
 from meterhub_iec104.spool import Spool
 
@@ -118,8 +120,10 @@ async def test_files_go_when_every_group_has_what_is_in_them(tmp_path):
         files = len(list((tmp_path / "q").iterdir()))
         assert number < 50 or number >= 90 or files > 3
     home.give(100, 20)
-    home.give(120, 20)
-    assert len(list((tmp_path / "q").iterdir())) <= 3
+    async with asyncio.timeout(40):
+        while len(list((tmp_path / "q").iterdir())) > 3:  # none goes before those after it are on the medium
+            await asyncio.sleep(0.01)
+            home.spool.released(0, home.spool.next - 1)
     home.spool.close()
 
 
@@ -131,7 +135,7 @@ async def test_a_torn_end_costs_no_more_than_what_was_written_last(data):
         for number in range(8):
             home.give(number, 1)
         home.spool.close()
-        (path,) = Path(directory, "q").iterdir()
+        path = max(Path(directory, "q").iterdir())
         octets = path.read_bytes()
         cut = data.draw(st.integers(len(octets) - 200, len(octets)))
         path.write_bytes(octets[:cut] + data.draw(st.binary(max_size=20)))
@@ -201,11 +205,50 @@ async def test_a_full_disk_leaves_the_queues_in_memory_until_it_can_be_written_a
         while home.spool.fault:
             await asyncio.sleep(0.005)
     home.give(9, 3)
+    assert len(list((tmp_path / "q").iterdir())) == 2
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     home.again()
     assert (home.kept, home.saved.damaged) == ([list(range(12))] * 2, 0)
+    home.spool.close()
+
+
+async def test_queues_are_written_anew_beside_the_loop_and_what_comes_meanwhile_is_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr("meterhub_iec104.spool._AGAIN", 0.01)
+    home = Home(tmp_path / "q", file_size=1_000_000)
+    home.give(0, 50)
+    task = asyncio.create_task(home.spool.run())
+    writing, go_on = threading.Event(), threading.Event()
+    rewrite = Rewriting.write
+
+    def slow(self: Rewriting, path: Path) -> None:
+        writing.set()
+        assert go_on.wait(40)
+        rewrite(self, path)
+
+    monkeypatch.setattr(Rewriting, "write", slow)
+    with monkeypatch.context() as patched:
+        patched.setattr("os.write", lambda file, octets: 0)
+        home.give(50, 3)
+    assert home.spool.fault
+    async with asyncio.timeout(40):
+        while not writing.is_set():
+            await asyncio.sleep(0.005)
+        home.give(53, 3)
+        group = home.groups.all[1]
+        assert group.queue.next() is not None
+        group.queue.acknowledged()
+        group.settle()
+        kept = home.kept
+        go_on.set()
+        while home.spool.fault:
+            await asyncio.sleep(0.005)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    home.again()
+    assert (home.kept, home.saved.damaged) == (kept, 0)
     home.spool.close()
 
 

@@ -38,6 +38,27 @@ async def test_pipelined_requests_are_answered_in_order_each_with_its_transactio
         assert answers == [(1000 + n, 1, f"0302{n % 20:04x}") for n in range(500)]
 
 
+async def test_a_point_says_whether_a_client_is_connected(serve):
+    async with serve(ROWS) as running, asyncio.timeout(10):
+        points = await running.hub.until_published("clients/connected")
+        assert points["clients/connected"].value is False
+        first, second = await running.client(), await running.client()
+        while not points["clients/connected"].value:
+            await asyncio.sleep(0.001)
+        first.writer.close()
+        give_all(running.hub)
+        await second.ask("03 0002 0001")
+        assert points["clients/connected"].value is True
+        second.writer.close()
+        while points["clients/connected"].value:
+            await asyncio.sleep(0.001)
+
+
+async def test_a_server_without_a_tcp_port_has_no_point_of_connections(fake_hub):
+    config = ModbusServerConfig(port=None, serial_port="bus", groups=[{"label": "g", "rows": ROWS}])
+    assert list(ModbusServer(fake_hub, config).points()) == []
+
+
 async def test_a_request_split_at_every_byte_is_answered(serve):
     async with serve(ROWS) as running:
         give_all(running.hub)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import pytest
 from meterhub_sdk import Quality, Reading
 from meterhub_sdk.testing import FakeHub
-from meterhub_system.lamps import LAMPS, any_connected, chosen, lamps
+from meterhub_system.lamps import CONNECTED, LAMPS, any_connected, chosen, lamps
 from meterhub_system.leds import HALF_PERIOD, Leds, write_led
 from meterhub_system.settings import LedMapping
 from meterhub_system.traffic import Interface
@@ -52,6 +53,27 @@ def test_connect_takes_only_connections_that_are_known_to_be_there() -> None:
     assert any_connected({"iec104-server/scada/connected": over, "iec104-server/spare/connected": good})
     assert not any_connected({"a/b/connected": silent, "a/c/connected": over, "a/d/connected": Reading.missing()})
     assert not any_connected({})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "dlms-client/main-meter/connected",
+        "dlms-server/clients/connected",
+        "forwarding/base-meter/connected",
+        "iec104-server/scada/connected",
+        "modbus-client/bay-1/connected",
+        "modbus-server/clients/connected",
+    ],
+)
+async def test_the_connect_lamp_follows_clients_servers_and_forwarding(fake_hub: FakeHub, name: str) -> None:
+    fake_hub.give(name, True)
+    fake_hub.give("system/clock/valid", True)
+    async with asyncio.timeout(5):
+        async for points in fake_hub.points.latest(CONNECTED):
+            assert set(points) == {name}
+            assert any_connected(points)
+            return
 
 
 def test_the_ethernet_lamps_stand_for_the_first_real_device_or_the_one_named() -> None:

@@ -87,7 +87,7 @@ async def test_a_full_disk_is_told_and_the_state_is_degraded(
 
 
 def alarm() -> Alarm:
-    return Alarm(90.0, 5.0, DISK_NEARLY_FULL, DISK_HAS_ROOM, "")
+    return Alarm(90.0, 5.0, DISK_NEARLY_FULL, DISK_HAS_ROOM)
 
 
 @pytest.mark.parametrize(

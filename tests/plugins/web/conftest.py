@@ -1,4 +1,4 @@
-"""The built pages, Debian's Chromium, and a stand-in for the API where a test needs no instance."""
+"""The built pages, Debian's Chromium, an instance, and a stand-in for the API where a test needs none."""
 
 from __future__ import annotations
 
@@ -8,18 +8,30 @@ import http.server
 import importlib
 import importlib.metadata
 import json
+import os
 import shutil
+import signal
 import subprocess
+import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+import aiohttp
 import pytest
 import pytest_asyncio
 from meterhub_sdk.description import Plugin
+from meterhub_sdk.testing import free_port
+
+from meterhub.access.passwords import Hasher
+from meterhub.access.users import Users
+from meterhub.demo.homes import prepare
+from meterhub.stopped import opened_store
 
 FRONTEND = Path(__file__).parents[3] / "plugins" / "web" / "frontend"
 CHROMIUM = "/usr/bin/chromium"
@@ -33,6 +45,7 @@ POLICY = (
     " require-trusted-types-for 'script'; trusted-types lit-html"
 )
 SECTIONS = ("Device", "Communication", "Protocol conversion", "Service", "User")
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html", ".json": "application/json"}
 
 
@@ -193,6 +206,7 @@ class Shop:
         # A place that the menu does not have (simulators are among the diagnostics) is shown among the services.
         place = service.menu if service.menu.split("/")[0] in SECTIONS else "Service"
         told = {
+            "instance": {"name": "", "language": None, "time_zone": None},
             "languages": {"en": "English", "pl": "polski"},
             "paths": [{"path": path, "title": path, "verbs": verbs} for path, verbs in paths],
             "services": [
@@ -294,3 +308,188 @@ def until() -> Callable[[Any, str], Awaitable[None]]:
 
 def _is_trouble(said: Any) -> bool:
     return said.type == "error" and "Failed to load resource" not in said.text
+
+
+class Instance:
+    """A running instance, and the first password that it told."""
+
+    def __init__(self, url: str, password: str) -> None:
+        self.url = url
+        self.password = password
+
+    async def post(self, path: str, body: Any) -> Any:
+        """A command of access_admin, in a session of its own."""
+        async with aiohttp.ClientSession(f"{self.url}/", cookie_jar=aiohttp.CookieJar(unsafe=True)) as client:
+            given = {"user": "access_admin", "password": self.password}
+            async with client.post("/api/v1/session", json=given) as answer:
+                assert answer.status == 200
+            async with client.post(f"/api/v1{path}", json=body) as answer:
+                found = await answer.read()
+                assert answer.status < 300, found
+                return json.loads(found) if found else None
+
+
+async def _ready(url: str) -> None:
+    async with asyncio.timeout(90), aiohttp.ClientSession() as client:
+        while True:
+            try:
+                async with client.get(f"{url}/healthz") as answer:
+                    if answer.status == 200:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.1)
+
+
+@asynccontextmanager
+async def _running(
+    home: Path, services: dict[str, Any], *, initial: bool, site: Path | None = None
+) -> AsyncIterator[Instance]:
+    """These services behind http; unless ``initial``, nobody is asked for another password than the first."""
+    port = free_port()
+    services = {"http": {"http_port": port, "https_port": None, "http_mode": "plain"}, **services}
+    with pytest.MonkeyPatch.context() as patch:
+        if site:
+            patch.syspath_prepend(site)
+        prepare(home, {"format": 1, "services": services}, {})
+    with opened_store(home) as store:
+        password = await Users(store, Hasher()).bootstrap(initial=initial)
+    assert password is not None
+    command = [
+        sys.executable,
+        "-P",
+        "-m",
+        "meterhub",
+        "--home",
+        str(home),
+        "run",
+        "--initial",
+        str(home / "initial.json"),
+    ]
+    environment = {**os.environ, **({"PYTHONPATH": str(site)} if site else {})}
+    with (home.parent / "output").open("wb") as output:
+        process = await asyncio.create_subprocess_exec(*command, stdout=output, stderr=output, env=environment)
+    try:
+        await _ready(f"http://127.0.0.1:{port}")
+        yield Instance(f"http://127.0.0.1:{port}", password)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        async with asyncio.timeout(60):
+            await process.wait()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def instance(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Instance]:
+    """A meter's recorded load curve, logged, behind http; its user chose a password before."""
+    services = {
+        "load-curve": {},
+        "data-logger": {"sources": [{"label": "all", "points": ["load-curve/**"], "record": "reading"}]},
+    }
+    async with _running(tmp_path_factory.mktemp("instance") / "home", services, initial=False) as running:
+        yield running
+
+
+def _installed(directory: Path, name: str) -> Path:
+    """A site directory with one of the plugins for tests, as an editable installation leaves it."""
+    project = Path(__file__).parents[2] / "plugins_for_tests" / name
+    info = directory / f"acme_{name}-1.0.0.dist-info"
+    info.mkdir(parents=True)
+    (info / "METADATA").write_text(f"Metadata-Version: 2.4\nName: acme-{name}\nVersion: 1.0.0\n")
+    (info / "entry_points.txt").write_text(f"[meterhub.plugins]\n{name} = acme_{name}\n")
+    (info / "direct_url.json").write_text(json.dumps({"url": project.as_uri(), "dir_info": {"editable": True}}))
+    return directory
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def crowd(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Instance]:
+    """An instance with 20,000 points of five services, and a plugin that brings a page."""
+    directory = tmp_path_factory.mktemp("crowd")
+    site = _installed(directory / "site", "crowd")
+    logged = {"sources": [{"label": "first", "points": ["crowd/point-00001"], "record": "reading"}]}
+    crowds = {f"crowd@{number}": {"first": number * 4000 + 1} for number in range(1, 5)}
+    services = {"crowd": {}, **crowds, "data-logger": logged, "system": {}}
+    async with _running(directory / "home", services, initial=False, site=site) as running:
+        yield running
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def new_instance(tmp_path: Path) -> AsyncIterator[Instance]:
+    """One that nobody logged in to yet, with http and nothing else."""
+    async with _running(tmp_path / "home", {}, initial=True) as running:
+        yield running
+
+
+class Visit:
+    """A browser of one user, with the pages as the sources are now."""
+
+    def __init__(self, instance: Instance, context: Any, page: Any) -> None:
+        self.instance = instance
+        self.context = context
+        self.page = page
+
+    async def login(self, user: str = "access_admin", password: str | None = None) -> None:
+        """Log in without the form."""
+        data = {"user": user, "password": password or self.instance.password}
+        answer = await self.context.request.post(f"{self.instance.url}/api/v1/session", data=data)
+        assert answer.ok, await answer.text()
+
+    async def open(self, route: str) -> None:
+        """Show a page and wait for its heading and its first answers."""
+        await self.page.goto(self.instance.url + route)
+        await self.page.locator("main h1").wait_for()
+        await self.page.locator("main [aria-busy=true]").first.wait_for(state="detached")
+
+    async def saved(self, button: str) -> str:
+        """What the file holds that a button lets the browser keep."""
+        async with self.page.expect_download() as download:
+            await self.page.get_by_role("button", name=button, exact=True).click()
+        return Path(await (await download.value).path()).read_text()
+
+    async def violations(self, axe: str, rules: Sequence[str] = RULES) -> list[Any]:
+        """What axe finds wrong with the page as it is now, by rules or tags of rules."""
+        session = await self.context.new_cdp_session(self.page)
+        await session.send("Runtime.evaluate", {"expression": axe})
+        told = "found.violations.map(each => [each.id, each.nodes[0].html])"
+        run = f"axe.run(document, {{runOnly: {json.dumps(list(rules))}}}).then(found => {told})"
+        asked = {"expression": run, "awaitPromise": True, "returnByValue": True}
+        found = await session.send("Runtime.evaluate", asked)
+        return list(found["result"]["value"])
+
+
+Visits = Callable[..., Awaitable[Visit]]
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def visit_of(browser: Any, frontend: Path) -> AsyncIterator[Visits]:
+    """Opens browsers at an instance; violations of the content policy and errors of scripts fail the test."""
+    contexts: list[Any] = []
+    trouble: list[str] = []
+
+    async def serve(route: Any) -> None:
+        file = frontend / urlsplit(route.request.url).path.lstrip("/")
+        file = file if file.is_file() else frontend / "index.html"
+        kind = TYPES.get(file.suffix, "application/octet-stream")
+        await route.fulfill(body=file.read_bytes(), content_type=kind, headers={"Content-Security-Policy": POLICY})
+
+    async def make(instance: Instance, language: str = "en", **options: Any) -> Visit:
+        context = await browser.new_context(**{"viewport": {"width": 1280, "height": 900}, "locale": "en-GB"} | options)
+        contexts.append(context)
+        cookie = {"name": "meterhub-language", "value": language, "url": instance.url}
+        await context.add_cookies([cookie])
+        page = await context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: trouble.append(str(error)))
+        page.on("console", lambda said: trouble.append(said.text) if _is_trouble(said) else None)
+        await page.route(lambda url: not urlsplit(url).path.startswith("/api/"), serve)
+        return Visit(instance, context, page)
+
+    yield make
+    for context in contexts:
+        await context.close()
+    assert trouble == []
+
+
+@pytest.fixture
+def visit(visit_of: Visits, instance: Instance) -> Visits:
+    """Opens browsers at the instance that all tests share."""
+    return partial(visit_of, instance)

@@ -220,7 +220,7 @@ async def test_a_secret_is_picked_or_made_on_the_spot(page: Any, shop: Any) -> N
 
 
 async def test_objects_of_the_meter_become_rows(page: Any, shop: Any) -> None:
-    """The meter of the draft is asked, page by page; its own proposals are taken over."""
+    """The meter of the draft is asked, page by page; what was chosen stays so when its values are read, too."""
     behind = shop("dlms-client")
     behind.edit({"meters": [{"label": "main", "host": "10.0.0.5", "mappings": []}]})
 
@@ -228,7 +228,8 @@ async def test_objects_of_the_meter_become_rows(page: Any, shop: Any) -> None:
         second = body["cursor"] == "2"
         name = "1-0:2.8.0*255" if second else "1-0:1.8.0*255"
         mapping = {"label": "energy-export" if second else "energy-import", "logical_name": name, "unit": "Wh"}
-        row = {"class_id": 3, "logical_name": name, "unit": "", "value": "", "problem": "", "mapping": mapping}
+        value = {"unit": "Wh", "value": "355"} if body["values"] else {"unit": "", "value": ""}
+        row = {"class_id": 3, "logical_name": name, "problem": "", "mapping": mapping, **value}
         return {
             "device": "LGZ",
             "listed": True,
@@ -245,6 +246,8 @@ async def test_objects_of_the_meter_become_rows(page: Any, shop: Any) -> None:
     await page.get_by_role("button", name="Browse the meter").click()
     await page.get_by_text("2 objects").wait_for()
     await page.get_by_label("1-0:2.8.0*255").check()
+    await page.get_by_role("button", name="Read with values").click()
+    await page.get_by_text("355 Wh").first.wait_for()
     await page.get_by_role("button", name="Add 1 rows").click()
     await page.locator("#form1-meters-0-mappings-0-label").wait_for()
     await page.get_by_role("button", name="Save", exact=True).click()
@@ -253,3 +256,19 @@ async def test_objects_of_the_meter_become_rows(page: Any, shop: Any) -> None:
         {"label": "energy-export", "logical_name": "1-0:2.8.0*255", "unit": "Wh"}
     ]
     assert behind.api.bodies("/command/dlms-client/browse")[0]["draft"]["host"] == "10.0.0.5"
+
+
+async def test_a_new_meter_is_saved_before_the_service_that_could_browse_it_runs(page: Any, shop: Any) -> None:
+    """A list that may be empty need not be touched."""
+    behind = shop("dlms-client")
+    behind.edit({})
+    await page.goto(behind.api.url + behind.route)
+    await page.get_by_role("tab", name="Configuration").click()
+    await page.get_by_role("group", name="Meters", exact=True).get_by_role("button", name="Add").click()
+    await page.get_by_role("textbox", name="Label", exact=True).fill("main")
+    await page.get_by_role("button", name="Browse the meter").click()
+    await page.get_by_role("alert").get_by_text("The service does not run yet.").wait_for()
+    await page.get_by_role("button", name="Back").click()
+    await page.get_by_role("button", name="Save", exact=True).click()
+    await page.get_by_text("Saved.").wait_for()
+    assert behind.draft == {"meters": [{"label": "main", "mappings": []}]}

@@ -31,6 +31,9 @@ FILE = "src/acme_losses/translations/pl.json"
         ("why = 'it was not here'\nraise Refused(f'{x} is gone: {why}')", {"{x} is gone: {why}", "it was not here"}),
         ("def whence(x):\n    return 'it is so'", set()),
         ("raise ValueError(f'{a}: {b}')", set()),
+        ("_WHY = {1: 'it is gone'}\nraise Refused(_WHY.get(x, f'code {x}'))", {"it is gone", "code {x}"}),
+        ("_WHY = {1: 'it is gone'}\ndef f():\n    raise Refused(_WHY[code])", {"it is gone"}),
+        ("Conversion(role='client', counters={'refused commands': 1, **more})", {"refused commands"}),
         ("_GONE = 'it is gone'\ndef f():\n    raise Refused(_GONE)", {"it is gone"}),
     ],
 )

@@ -20,6 +20,7 @@ from meterhub.access.principal import Principal
 from meterhub.access.rights import Matrix
 from meterhub.access.roles import FIXED, Role, format_roles, parse_roles
 from meterhub.access.rules import LoginRules, LoginRulesStore
+from meterhub.access.second_factor import SecondFactors, Setup
 from meterhub.access.sessions import EndReason, Session, Sessions
 from meterhub.access.supervision import Supervision
 from meterhub.access.tokens import Token, Tokens
@@ -44,6 +45,7 @@ class Administration:
         matrix: Matrix,
         sessions: Sessions,
         tokens: Tokens,
+        second_factors: SecondFactors,
         rules: LoginRulesStore,
         supervision: Supervision,
         attempts: Attempts,
@@ -53,6 +55,7 @@ class Administration:
         self._matrix = matrix
         self._sessions = sessions
         self._tokens = tokens
+        self._second_factors = second_factors
         self._rules = rules
         self._supervision = supervision
         self._attempts = attempts
@@ -66,6 +69,7 @@ class Administration:
         async with self._turn:
             await self._reach(by, wanted, "/command/users/add")
             user = await self._users.add(name, wanted)
+            await self._sessions.end_user(user.name)  # of a namesake whom an identity provider vouched for
             await self._tell(events.USER_ADDED, by, user=user.name, roles=format_roles(user.roles))
             return user
 
@@ -85,7 +89,7 @@ class Administration:
         async with self._turn:
             await self._reach(by, self._users.require(name).roles, "/command/users/reset")
             user = await self._users.reset(name)
-            tokens = self._tokens.forget(user.name)
+            tokens = self._forget(user.name)
             await self._sessions.end_user(user.name)
             await self._tell(events.USER_RESET, by, user=user.name, tokens=tokens)
             return user
@@ -96,7 +100,7 @@ class Administration:
         async with self._turn:
             await self._reach(by, self._users.require(name).roles, "/command/users/delete")
             user = await self._users.delete(name)
-            tokens = self._tokens.forget(user.name)
+            tokens = self._forget(user.name)
             await self._sessions.end_user(user.name)
             await self._tell(events.USER_DELETED, by, user=user.name, tokens=tokens)
             return user
@@ -117,6 +121,7 @@ class Administration:
     @whole
     async def change_password(self, by: Principal, old: str, new: str) -> None:
         """Change the caller's own password; all his sessions end. A wrong old one counts as a failed login."""
+        _require_own(by)
         check_password(new, by.name)
         async with self._turn:
             async with self._attempts.admitted(by.name, by.source):
@@ -128,12 +133,46 @@ class Administration:
             await self._sessions.end_user(user.name)
             await self._audit.report(events.PASSWORD_CHANGED, user=user.name)
 
+    async def begin_second_factor(self, by: Principal, password: str, issuer: str) -> Setup:
+        """A new secret for the caller's authenticator app; nothing changes until a code of it is confirmed."""
+        if by.via == "token":
+            raise AccessRefused("An API token cannot set up a second factor: log in with the password")
+        _require_own(by)
+        await self._prove(by, password)
+        return self._second_factors.begin(by.name, issuer)
+
+    @whole
+    async def confirm_second_factor(self, by: Principal, code: str) -> list[str]:
+        """Switch on the caller's second factor; his recovery codes, shown this once."""
+        async with self._turn:
+            codes = await self._second_factors.confirm(by.name, code)
+            await self._audit.report(events.SECOND_FACTOR_ON, user=by.name)
+            return codes
+
+    @whole
+    async def remove_own_second_factor(self, by: Principal, proof: str) -> None:
+        """Switch off the caller's second factor; ``proof`` is his password, or a code."""
+        async with self._turn:
+            await self._prove(by, proof, or_code=True)
+            if await self._second_factors.remove(by.name):
+                await self._audit.report(events.SECOND_FACTOR_OFF, user=by.name)
+
+    @whole
+    async def remove_second_factor(self, by: Principal, name: str) -> None:
+        """Switch off another user's second factor, as when the phone was lost."""
+        async with self._turn:
+            user = self._users.require(name)
+            await self._reach(by, user.roles, "/command/users/remove-second-factor")
+            if not await self._second_factors.remove(user.name):
+                raise AccessRefused(f"{shown(user.name)} has no second factor")
+            await self._tell(events.SECOND_FACTOR_REMOVED, by, user=user.name)
+
     @whole
     async def recover_admin(self) -> str:
         """A new generated password for access_admin, whose sessions and tokens end; for the owner of the home only."""
         async with self._turn:
             password = await self._users.recover_admin()
-            self._tokens.forget(ADMIN)
+            self._forget(ADMIN)
             self._supervision.forget(ADMIN)
             await self._sessions.end_user(ADMIN)
             await self._audit.report(events.ADMIN_RECOVERED, user=ADMIN)
@@ -175,6 +214,7 @@ class Administration:
         async with self._turn:
             if by.via == "token":
                 raise AccessRefused("An API token cannot create another: log in with the password")
+            _require_own(by)
             owner = self._users.require(by.name if user is None else check_name(user))
             if owner.name != by.name and Role.ACCESS_ADMIN not in by.roles:
                 await self._refuse(
@@ -213,6 +253,21 @@ class Administration:
         await self._sessions.end(id, EndReason.REVOKED)
         return session
 
+    def _forget(self, user: str) -> int:
+        """Drop from memory what the store deleted with a user or his password; how many API tokens that were."""
+        self._second_factors.forget(user)
+        return self._tokens.forget(user)
+
+    async def _prove(self, by: Principal, proof: str, *, or_code: bool = False) -> None:
+        """Have the caller show that it is he who sits there; a wrong password or code counts as a failed login."""
+        async with self._attempts.admitted(by.name, by.source):
+            right = or_code and await self._second_factors.use(by.name, proof) is not None
+            right = right or await self._users.verify(by.name, proof) is not None
+        if not right:
+            await self._attempts.failed(events.PASSWORD_REFUSED, by.name, by.source)
+            raise AccessRefused("This is neither your password nor a code" if or_code else "The password is wrong")
+        self._supervision.succeeded(by.name, by.source)
+
     async def _reach(self, by: Principal, roles: frozenset[Role], path: str) -> None:
         above = roles & FIXED
         if above and Role.ACCESS_ADMIN not in by.roles:
@@ -225,3 +280,8 @@ class Administration:
 
     async def _tell(self, event: EventType, by: Principal, **parameters: events.Parameter) -> None:
         await self._audit.report(event, by=by.name, via=by.via, source=by.source, **parameters)
+
+
+def _require_own(by: Principal) -> None:
+    if by.via == "provider":
+        raise AccessRefused("This is for users of this device: your identity provider has your password")

@@ -46,9 +46,11 @@ READ: dict[str, str] = {
     "/status/secrets": "R5",
     "/status/configuration": "R2 R3 R4 R5 R6",
     "/data/configuration-history": _TECHNICAL,
+    "/data/configuration-revision": _TECHNICAL,  # of that the sections that the caller may read
     # Names of users, their roles and where they are logged in: only for who manages them.
     "/status/users": "R6",
     "/status/access": "R6",
+    "/status/second-factor": _EVERY_ROLE,  # the own one
     "/data/sessions": "R6",
 }
 
@@ -70,6 +72,7 @@ RUN: dict[str, str] = {
     # Throws away another person's work, or replaces the whole document whatever the sections allow.
     "/command/configuration/cancel-other": "R5",
     "/command/configuration/import": "R5",
+    "/command/configuration/load-demo": "R5",
     "/command/configuration/restore-defaults": "R5",
     "/command/configuration/revert": "R5",
     "/command/configuration/export": "R3 R5",  # as the matrix
@@ -81,6 +84,10 @@ RUN: dict[str, str] = {
     "/command/users/delete": "R6",
     "/command/users/set-roles": "R6",
     "/command/users/change-password": _EVERY_ROLE,  # the own one
+    "/command/users/remove-second-factor": "R6",
+    "/command/second-factor/begin": _EVERY_ROLE,  # the own one, as all here
+    "/command/second-factor/confirm": _EVERY_ROLE,
+    "/command/second-factor/remove": _EVERY_ROLE,
     "/command/access/set-right": "R6",
     "/command/access/reset-right": "R6",
     "/command/access/set-supervision": "R6",

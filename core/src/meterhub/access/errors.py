@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from meterhub_sdk import Forbidden, Refused
+from meterhub_sdk import Forbidden, Refused, SecondFactorNeeded
 from meterhub_sdk import NotLoggedIn as LoginMissing
 
 SHOWN = 64
@@ -12,12 +12,20 @@ class AccessRefused(Refused):
     """A login, a change of users or rights, or a request without the right to it was turned down."""
 
 
+class PasswordRefused(AccessRefused):
+    """A password may not become that of its user."""
+
+
 class RightMissing(AccessRefused, Forbidden):
     """Whoever asked does not have the right to it."""
 
 
 class NotLoggedIn(AccessRefused, LoginMissing):
     """The request carried no session or API token, or one that has ended."""
+
+
+class CodeNeeded(AccessRefused, SecondFactorNeeded):
+    """The password is right, and the user's second factor is needed besides."""
 
 
 def clean(text: str) -> str:

@@ -54,9 +54,37 @@ PASSWORD_CHANGED = _login(106, "password-changed", "{user} changed the own passw
 PASSWORD_REFUSED = _login(
     107,
     "password-refused",
-    "{user} gave a wrong old password from {source} when changing the own password.",
+    "{user} gave a wrong password from {source} when changing the own password or second factor.",
     Severity.WARNING,
     "It counts like a failed login. Somebody may sit at an open session of that user.",
+)
+SECOND_FACTOR_ON = _login(108, "second-factor-on", "{user} switched on the second factor.", Severity.NOTICE)
+SECOND_FACTOR_OFF = _login(109, "second-factor-off", "{user} switched off the second factor.", Severity.NOTICE)
+CODE_REFUSED = _login(
+    110,
+    "code-refused",
+    "A login as {user} from {source} had the right password and a wrong code.",
+    Severity.WARNING,
+    "It counts like a failed login. When it was not that user, somebody knows the password: have it changed.",
+)
+RECOVERY_CODE_USED = _login(
+    111,
+    "recovery-code-used",
+    "{user} spent a recovery code from {source}; {left} are left.",
+    Severity.NOTICE,
+    "When the phone is lost, remove the second factor and set it up on another one.",
+)
+PROVIDER_LOGIN = _login(
+    112,
+    "provider-login",
+    "{user} logged in from {source}: {issuer} vouched for the subject {subject} and the roles {roles}.",
+)
+PROVIDER_LOGIN_REFUSED = _login(
+    113,
+    "provider-login-refused",
+    "{user} was not let in from {source}: {issuer} vouched for the subject {subject}, but for no role.",
+    Severity.WARNING,
+    "Give one of the user's groups a role in the settings of HTTP, or ask why the user comes here.",
 )
 
 USER_ADDED = _rights(120, "user-added", "{by} added the user {user} with the roles {roles}.")
@@ -73,6 +101,7 @@ ADMIN_RECOVERED = _rights(
     Severity.ALERT,
     "Only the owner of the instance can do this. If it was nobody of yours, somebody else controls the machine.",
 )
+SECOND_FACTOR_REMOVED = _rights(126, "second-factor-removed", "{by} removed the second factor of {user}.")
 RIGHT_CHANGED = _rights(130, "right-changed", "{by} changed the right of {role} to {verb} {path} to {right}.")
 LOGIN_RULES_CHANGED = _rights(131, "login-rules-changed", "{by} changed the rules for logins to {rules}.")
 TOKEN_CREATED = _rights(140, "token-created", "{by} created the API token {label} ({token}) of {user} for {roles}.")
@@ -94,12 +123,19 @@ EVENT_TYPES: tuple[EventType, ...] = (
     SESSION_ENDED,
     PASSWORD_CHANGED,
     PASSWORD_REFUSED,
+    SECOND_FACTOR_ON,
+    SECOND_FACTOR_OFF,
+    CODE_REFUSED,
+    RECOVERY_CODE_USED,
+    PROVIDER_LOGIN,
+    PROVIDER_LOGIN_REFUSED,
     USER_ADDED,
     USER_ACTIVATED,
     USER_RESET,
     USER_DELETED,
     ROLES_CHANGED,
     ADMIN_RECOVERED,
+    SECOND_FACTOR_REMOVED,
     RIGHT_CHANGED,
     LOGIN_RULES_CHANGED,
     TOKEN_CREATED,

@@ -6,8 +6,8 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from meterhub.access.errors import AccessRefused
-from meterhub.access.roles import Role, format_roles, parse_roles
+from meterhub.access.errors import RightMissing, shown
+from meterhub.access.roles import Role, parse_roles
 from meterhub.access.sessions import digest
 from meterhub.access.tokens import Token, Tokens
 
@@ -34,20 +34,22 @@ class Passes:
         self._monotonic = monotonic
         self._passes: dict[str, Pass] = {}
 
-    def issue(self, client: str, secret: str, scope: str) -> tuple[str, Pass]:
-        """A pass for an API token: its id and its secret, and some of its roles (``R1 R4``; none stands for all).
-
-        :class:`AccessRefused` when they do not belong together or the token does not have the roles.
-        """
+    def token_of(self, client: str, secret: str) -> Token | None:
+        """The API token that is meant by its id and its secret; ``None`` when they do not belong together."""
         token = self._tokens.find(secret)
-        if token is None or not secrets.compare_digest(token.id.encode(), client.encode()):
-            raise AccessRefused("The client and its secret do not belong together, or the API token has ended")
-        roles = parse_roles(scope) if scope.strip() else token.roles
-        if missing := roles - token.roles:
-            raise AccessRefused(f"The API token does not have the roles {format_roles(missing)}")
+        return token if token is not None and secrets.compare_digest(token.id.encode(), client.encode()) else None
+
+    def issue(self, token: Token, scope: str) -> tuple[str, Pass]:
+        """A pass with some of the token's roles (``R1 R4``; none stands for all).
+
+        :class:`RightMissing` when the token has not all of them.
+        """
+        wanted = frozenset(scope.split()) or token.roles
+        if missing := wanted - token.roles:
+            raise RightMissing(f"The API token does not have the roles {shown(' '.join(sorted(missing)))}")
         self._tidy()
         secret = PREFIX + secrets.token_urlsafe(32)
-        made = self._passes[digest(secret)] = Pass(token.id, roles, self._monotonic() + LIFETIME)
+        made = self._passes[digest(secret)] = Pass(token.id, parse_roles(wanted), self._monotonic() + LIFETIME)
         return secret, made
 
     def find(self, secret: str) -> tuple[Token, frozenset[Role]] | None:

@@ -12,12 +12,13 @@ from typing import TypeVar
 from cryptography.exceptions import InvalidKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
-from meterhub.access.errors import AccessRefused
+from meterhub.access.errors import AccessRefused, PasswordRefused
 from meterhub.whole import whole
 
 T = TypeVar("T")
 
 SHORTEST, LONGEST = 10, 128
+RULES = f"{SHORTEST} to {LONGEST} characters of any kind, and not the name of the user."
 MEMORY_KIB, PASSES, LANES = 19 * 1024, 2, 1
 """The cost that OWASP's password storage cheat sheet names first for argon2id (RFC 9106)."""
 WAITING = 64
@@ -29,22 +30,25 @@ _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"  # without i, l, o, u: nothing re
 
 def generate_password() -> str:
     """A password of 100 random bits in groups of four, easy to read out and to type."""
-    letters = [secrets.choice(_ALPHABET) for _ in range(20)]
-    return "-".join("".join(letters[start : start + 4]) for start in range(0, 20, 4))
+    return grouped(5)
+
+
+def grouped(groups: int) -> str:
+    """Groups of four letters and digits, of 20 random bits each."""
+    return "-".join("".join(secrets.choice(_ALPHABET) for _ in range(4)) for _ in range(groups))
 
 
 def check_password(password: str, user: str) -> None:
-    """:class:`AccessRefused` when this may not become the password of ``user``.
+    """:class:`PasswordRefused` when this may not become the password of ``user``: see :data:`RULES`.
 
-    10 to 128 characters of any kind, not the user's name. There is no rule on kinds of characters
-    (NIST SP 800-63B, 3.1.1.2).
+    There is no rule on kinds of characters (NIST SP 800-63B, 3.1.1.2).
     """
     if not SHORTEST <= len(password) <= LONGEST:
-        raise AccessRefused(f"The password has {len(password)} characters: it must have {SHORTEST} to {LONGEST}")
+        raise PasswordRefused(f"The password has {len(password)} characters: it must have {SHORTEST} to {LONGEST}")
     if any(unicodedata.category(character) in ("Cc", "Cs") for character in password):
-        raise AccessRefused("The password contains a control character: use letters, digits, signs and spaces")
+        raise PasswordRefused("The password contains a control character: use letters, digits, signs and spaces")
     if unicodedata.normalize("NFC", password).casefold() == user.casefold():
-        raise AccessRefused("The password must not be the name of the user")
+        raise PasswordRefused("The password must not be the name of the user")
 
 
 class Hasher:

@@ -32,4 +32,13 @@ SCHEMA: tuple[str, ...] = (
         rules TEXT NOT NULL
     ) STRICT
     """,
+    "ALTER TABLE access_user ADD COLUMN initial INTEGER NOT NULL DEFAULT 0",
+    """
+    CREATE TABLE access_second_factor (
+        user TEXT PRIMARY KEY REFERENCES access_user (name) ON DELETE CASCADE,
+        secret BLOB NOT NULL,
+        last_step INTEGER NOT NULL,
+        recovery TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID
+    """,
 )

@@ -10,6 +10,8 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from meterhub.access.roles import Role
+
 LONGEST = 12 * 3600.0
 """Seconds after which a session ends however busy it is."""
 PER_USER = 8
@@ -32,13 +34,17 @@ class EndReason(StrEnum):
 
 @dataclass(slots=True)
 class Session:
-    """A session as it is listed; ``id`` is public. Times are monotonic seconds."""
+    """A session as it is listed; ``id`` is public. Times are monotonic seconds.
+
+    ``roles`` are those of a user of an identity provider; what own users have is looked up with each request.
+    """
 
     id: str
     user: str
     source: str
     started: float
     last_used: float
+    roles: frozenset[Role] | None = None
 
 
 EndListener = Callable[[Session, EndReason], Awaitable[None]]
@@ -66,7 +72,7 @@ class Sessions:
         """Have ``listener`` called whenever a session ends, as to release the configuration draft."""
         self._listeners.append(listener)
 
-    async def open(self, user: str, source: str) -> tuple[str, Session]:
+    async def open(self, user: str, source: str, roles: frozenset[Role] | None = None) -> tuple[str, Session]:
         """A new session and its token, which nothing can show again.
 
         The ninth session of a user displaces his least used one; when all places are taken, the
@@ -75,7 +81,7 @@ class Sessions:
         now = self._monotonic()
         displaced = self._room_for(user)
         token = secrets.token_urlsafe(32)
-        session = self._sessions[digest(token)] = Session(secrets.token_hex(8), user, source, now, now)
+        session = self._sessions[digest(token)] = Session(secrets.token_hex(8), user, source, now, now, roles)
         await self._end(displaced, EndReason.DISPLACED)
         return token, session
 

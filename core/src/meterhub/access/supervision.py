@@ -93,6 +93,12 @@ class Supervision:
         """The password was right: the failures before it are forgotten."""
         self._records.pop(_pair(user, source), None)
 
+    def withdraw(self, user: str, source: str) -> None:
+        """The attempt was neither right nor wrong: it does not count, and the failures before it still do."""
+        record = self._records.get(_pair(user, source))
+        if record is not None and record.attempts:
+            record.attempts.pop()
+
     def forget(self, user: str) -> None:
         """Start anew for a user who was given a new password."""
         name = _pair(user, "")[0]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 import sqlite_utils
 
-from meterhub.access.errors import AccessRefused, shown
+from meterhub.access.errors import AccessRefused, PasswordRefused, shown
 from meterhub.access.passwords import Hasher, check_password, generate_password
 from meterhub.access.roles import Role, format_roles, parse_roles
 from meterhub.store import Store
@@ -21,19 +21,23 @@ ADMIN = "access_admin"
 PREDEFINED: dict[str, str] = {ADMIN: "RA", "admin": "R1 R2 R3 R4 R5 R6", "manufacturer": "RM"}
 
 _PUT = (
-    "INSERT INTO access_user (name, roles, phc) VALUES (?, ?, ?) "
-    "ON CONFLICT (name) DO UPDATE SET roles = excluded.roles, phc = excluded.phc"
+    "INSERT INTO access_user (name, roles, phc, initial) VALUES (?, ?, ?, ?) "
+    "ON CONFLICT (name) DO UPDATE SET roles = excluded.roles, phc = excluded.phc, initial = excluded.initial"
 )
-_UPDATE = "UPDATE access_user SET roles = ?, phc = ? WHERE name = ?"
+_UPDATE = "UPDATE access_user SET roles = ?, phc = ?, initial = ? WHERE name = ?"
 
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A user; without a password (``phc``, its argon2id hash) he is inactive."""
+    """A user; without a password (``phc``, its argon2id hash) he is inactive.
+
+    ``initial`` while his password is one that the instance made up: whoever was shown it still has it.
+    """
 
     name: str
     roles: frozenset[Role]
     phc: str | None = field(default=None, repr=False)
+    initial: bool = False
 
     @property
     def active(self) -> bool:
@@ -62,8 +66,9 @@ class Users:
         self._store = store
         self._hasher = hasher
         self._changing = asyncio.Lock()
-        rows = store.read_now(lambda db: list(db.query("SELECT name, roles, phc FROM access_user")))
-        self._users = {row["name"]: User(row["name"], parse_roles(row["roles"]), row["phc"]) for row in rows}
+        rows = store.read_now(lambda db: list(db.query("SELECT name, roles, phc, initial FROM access_user")))
+        users = (User(row["name"], parse_roles(row["roles"]), row["phc"], bool(row["initial"])) for row in rows)
+        self._users = {user.name: user for user in users}
 
     def all(self) -> list[User]:
         """Every user in order of names."""
@@ -83,10 +88,11 @@ class Users:
         return user
 
     @whole
-    async def bootstrap(self) -> str | None:
+    async def bootstrap(self, *, initial: bool = True) -> str | None:
         """At the first start make the predefined users; the password of access_admin, shown this once.
 
-        ``None`` when there are users already. The others stay inactive: nobody has a default password.
+        ``None`` when there are users already. The others stay inactive: nobody has a default password. Unless
+        ``initial``, the password is meant to stay, as that of a demonstration.
         """
         async with self._changing:
             if self._users:
@@ -94,7 +100,7 @@ class Users:
             password = generate_password()
             phc = await self._hasher.hash(password)
             users = [User(name, parse_roles(roles)) for name, roles in PREDEFINED.items()]
-            users = [replace(user, phc=phc) if user.name == ADMIN else user for user in users]
+            users = [replace(user, phc=phc, initial=initial) if user.name == ADMIN else user for user in users]
             await self._store.write(lambda db: [db.execute(_PUT, _row(user)) for user in users])
             self._users = {user.name: user for user in users}
             return password
@@ -105,8 +111,9 @@ class Users:
         async with self._changing:
             password = generate_password()
             old = self._users.get(ADMIN, User(ADMIN, frozenset()))
-            user = replace(old, roles=old.roles | {Role.ACCESS_ADMIN}, phc=await self._hasher.hash(password))
-            await self._store.write(lambda db: _put_without_tokens(db, user))
+            phc = await self._hasher.hash(password)
+            user = replace(old, roles=old.roles | {Role.ACCESS_ADMIN}, phc=phc, initial=True)
+            await self._store.write(lambda db: _put_bare(db, user))
             self._users[ADMIN] = user
             return password
 
@@ -141,8 +148,8 @@ class Users:
             if not user.active:
                 raise AccessRefused(f"The user {shown(user.name)} has no password that could be reset")
             self._refuse_last_admin(user, "reset")
-            inactive = replace(user, phc=None)
-            await self._store.write(lambda db: _put_without_tokens(db, inactive))
+            inactive = replace(user, phc=None, initial=False)
+            await self._store.write(lambda db: _put_bare(db, inactive))
             self._users[user.name] = inactive
             return inactive
 
@@ -174,13 +181,13 @@ class Users:
         if not await self._hasher.verify(old, user.phc):
             return None
         if new == old:
-            raise AccessRefused("The new password is the old one: choose another")
+            raise PasswordRefused("The new password is the old one: choose another")
         phc = await self._hasher.hash(new)
         async with self._changing:
             current = self.require(name)
             if current.phc != user.phc:
                 raise AccessRefused("The password was changed by somebody else meanwhile: log in again")
-            return await self._keep(replace(current, phc=phc))
+            return await self._keep(replace(current, phc=phc, initial=False))
 
     async def verify(self, name: str, password: str) -> User | None:
         """The active user whose password this is. Takes as long for a name that nobody has."""
@@ -209,7 +216,8 @@ class Users:
         return user
 
     async def _keep(self, user: User) -> User:
-        await self._store.write(lambda db: db.execute(_UPDATE, [format_roles(user.roles), user.phc, user.name]))
+        values = [format_roles(user.roles), user.phc, user.initial, user.name]
+        await self._store.write(lambda db: db.execute(_UPDATE, values))
         self._users[user.name] = user
         return user
 
@@ -229,11 +237,12 @@ def _some(roles: str | Iterable[str]) -> frozenset[Role]:
     return wanted
 
 
-def _row(user: User) -> list[str | None]:
-    return [user.name, format_roles(user.roles), user.phc]
+def _row(user: User) -> list[str | bool | None]:
+    return [user.name, format_roles(user.roles), user.phc, user.initial]
 
 
-def _put_without_tokens(db: sqlite_utils.Database, user: User) -> None:
-    """One transaction: a token must not survive the password and work again with the next one."""
+def _put_bare(db: sqlite_utils.Database, user: User) -> None:
+    """One transaction: what came with the password must not survive it and count again with the next one."""
     db.execute("DELETE FROM access_token WHERE user = ?", [user.name])
+    db.execute("DELETE FROM access_second_factor WHERE user = ?", [user.name])
     db.execute(_PUT, _row(user))

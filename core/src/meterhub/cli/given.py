@@ -47,5 +47,15 @@ def secret(what: str, file: Path | None, *, new: bool = True) -> str:
     return first
 
 
+def agreed(question: str) -> bool:
+    """Whether a person at a terminal says yes; a script, which cannot be asked, has decided already."""
+    if not sys.stdin.isatty():
+        return True
+    try:
+        return input(f"{question} [y/N] ").strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
+
+
 def _without_line_end(text: str) -> str:
     return text.removesuffix("\n").removesuffix("\r")

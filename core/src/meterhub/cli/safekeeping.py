@@ -6,6 +6,9 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from meterhub_sdk import Refused
+
+from meterhub.cli.given import agreed
 from meterhub.cli.grammar import command
 from meterhub.cli.output import console, show, when
 
@@ -30,10 +33,12 @@ def add_commands(commands: Any) -> None:
         "restore",
         _restore,
         "put the home back to the state of a backup",
-        "The serial number, users, passwords and API tokens are those of the backup then. The instance must be "
-        "stopped; the old home is kept beside the new one, and nothing changes if the backup is not whole.",
+        "The serial number, users, passwords, API tokens, certificates and listening addresses are those of the backup "
+        "then. The instance must be stopped; the old home is kept beside the new one, and nothing changes if the "
+        "backup is not whole.",
     )
     restore.add_argument("file", type=Path, metavar="FILE", help="what meterhub backup wrote")
+    restore.add_argument("--yes", action="store_true", help="do not ask, at a terminal, before the home is replaced")
 
 
 def _backup(options: argparse.Namespace) -> int:
@@ -64,6 +69,9 @@ def _backup(options: argparse.Namespace) -> int:
 async def _restore(options: argparse.Namespace) -> int:
     from meterhub.restore import restore
 
+    question = f"Users, passwords, tokens, certificates and addresses in {options.home} become the backup's. Go on?"
+    if options.home.exists() and not options.yes and not agreed(question):
+        raise Refused(f"nothing was restored; {options.home} stays as it is")
     done = await restore(options.home, options.file)
     before = None if done.before is None else str(done.before)
     if options.json:

@@ -11,6 +11,7 @@ from meterhub_sdk.point import Point
 from meterhub_sdk.service import Thing
 
 from meterhub import __version__
+from meterhub.mistaken_text import CONFIGURATION, what_it_is
 
 FORMAT = 1
 Sections = dict[str, dict[str, Any]]
@@ -63,7 +64,9 @@ def read_exported(data: bytes) -> Exported:
     try:
         found = msgspec.json.decode(data, type=Exported)
     except (msgspec.ValidationError, msgspec.DecodeError, RecursionError) as error:
-        raise Refused(f"this is no configuration file: {error}") from error
+        what = what_it_is(data.decode("utf-8", "replace"))
+        told = str(error) if what in ("", CONFIGURATION) else what
+        raise Refused(f"this is no configuration file: {told}") from error
     if found.format != FORMAT:
         raise Refused(f"the configuration file has format {found.format}; this version reads format {FORMAT}")
     return found

@@ -12,6 +12,8 @@ from typing import Any
 
 from meterhub_sdk import EventType
 
+from meterhub.access.passwords import Hasher
+from meterhub.access.users import Users
 from meterhub.demo.examples import Document, repository
 from meterhub.files import replace_atomically
 from meterhub.hub import Hub
@@ -19,6 +21,7 @@ from meterhub.operation import Operation
 from meterhub.plugins import Catalogue
 from meterhub.secret_box import SecretBox
 from meterhub.services import Services
+from meterhub.stopped import opened_store
 from meterhub.trust import LocalSignatures, TrustStore, discover
 
 
@@ -57,6 +60,15 @@ def prepare(home: Path, document: Document, passwords: dict[str, str]) -> list[s
             signatures.sign(candidate)
             signed.append(candidate.name)
     return signed
+
+
+async def make_users(home: Path) -> str | None:
+    """The password of access_admin in a new home, to be shown once; ``None`` when the home has users.
+
+    Whoever tries the demo is not asked for another: it is thrown away, or listens on this machine only.
+    """
+    with opened_store(home) as store:
+        return await Users(store, Hasher()).bootstrap(initial=False)
 
 
 def cache() -> Path:

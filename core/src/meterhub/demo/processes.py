@@ -47,14 +47,6 @@ class RunningInstance:
             last = self.output[-1] if self.output else "it said nothing"
             raise Refused(f"the instance {self.name} did not start: {last}")
 
-    @property
-    def password(self) -> str | None:
-        """The first password of access_admin, if this start made one."""
-        for line, following in zip(self.output, self.output[1:], strict=False):
-            if "access_admin" in line:
-                return following.strip()
-        return None
-
     async def stop(self) -> None:
         """Stop it in order, within five seconds."""
         if self.process.returncode is None:

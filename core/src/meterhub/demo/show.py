@@ -15,7 +15,7 @@ from rich.live import Live
 from meterhub.cli.client import Client, connected
 from meterhub.cli.output import console, points_table
 from meterhub.demo.examples import INSTANCES, Endpoints, place, ports_reserved, read_examples, repository
-from meterhub.demo.homes import describe_once, new_secrets, prepare
+from meterhub.demo.homes import describe_once, make_users, new_secrets, prepare
 from meterhub.demo.line import BAUD, connect, line_between
 from meterhub.demo.processes import RunningInstance
 from meterhub.files import replace_atomically
@@ -35,6 +35,7 @@ class _Demo:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._instances: list[RunningInstance] = []
+        self._passwords: dict[str, str] = {}
         self._stop = asyncio.Event()
         self._open = contextlib.ExitStack()
 
@@ -64,6 +65,8 @@ class _Demo:
         signed: list[str] = []
         for name in INSTANCES:
             signed = prepare(self._directory / name, documents[name], known[name])
+            if (password := await make_users(self._directory / name)) is not None:
+                self._passwords[name] = password
         replace_atomically(self._directory / "endpoints.json", json.dumps(endpoints, indent=2).encode())
         if signed:
             console.print(f"Signed with this machine's key, from {repository()}: {', '.join(signed)}", soft_wrap=True)
@@ -84,9 +87,8 @@ class _Demo:
             starting.cancel()
 
     def _greet(self, endpoints: Endpoints) -> None:
-        for instance in self._instances:
-            if instance.password:
-                console.print(f"Password of access_admin at {instance.name}, shown only now: {instance.password}")
+        for name, password in self._passwords.items():
+            console.print(f"Password of access_admin at {name}, shown only now: {password}")
         gateway = endpoints["gateway"]
         modbus, iec104, http = gateway["modbus-server"], gateway["iec104-server"], gateway["http"]
         home = self._directory / "gateway"

@@ -1,7 +1,6 @@
-"""Other languages than English: texts, sentences with values in them, and JSON Schema."""
+"""Other languages than English: those of this instance, and JSON Schema in them."""
 
 from meterhub.language.languages import LANGUAGES, Languages
 from meterhub.language.schemas import localised
-from meterhub.language.translator import Translator
 
-__all__ = ["LANGUAGES", "Languages", "Translator", "localised"]
+__all__ = ["LANGUAGES", "Languages", "localised"]

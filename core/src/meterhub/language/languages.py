@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import cache
-from importlib import resources
 
-from meterhub.language.translator import Translator
+from meterhub_sdk.translator import Translator, texts_of
 
 LANGUAGES = {"en": "English", "pl": "polski"}
 """By the code of ISO 639-1, in their own words."""
@@ -48,6 +46,4 @@ class Languages:
 
 @cache
 def _core(language: str) -> Texts:
-    file = resources.files("meterhub") / "translations" / f"{language}.json"
-    found: Texts = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    return found
+    return texts_of("meterhub", language)

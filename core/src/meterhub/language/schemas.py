@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from meterhub.language.translator import Translator
+from meterhub_sdk.translator import Translator
 
 _TEXTS = ("title", "description", "unit")
 _NAMED = ("properties", "$defs")
 
 
 def localised(schema: Any, translator: Translator) -> Any:
-    """The schema with titles, descriptions and units translated; choices get their words as ``x-labels``."""
+    """The schema with titles, descriptions and units translated; choices without own words get them as ``x-labels``."""
     if isinstance(schema, list):
         return [localised(item, translator) for item in schema]
     if not isinstance(schema, dict):
@@ -25,6 +25,6 @@ def localised(schema: Any, translator: Translator) -> Any:
         else:
             result[key] = value if key in ("default", "enum", "const") else localised(value, translator)
     choices = schema["enum"] if "enum" in schema else [schema["const"]] if "const" in schema else None
-    if isinstance(choices, list):
+    if isinstance(choices, list) and "x-labels" not in schema:
         result["x-labels"] = {str(choice): translator.text(str(choice)) for choice in choices}
     return result

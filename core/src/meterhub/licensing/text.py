@@ -32,6 +32,7 @@ from datetime import date
 
 from meterhub.licensing.errors import LicenceMalformed
 from meterhub.licensing.vendor_keys import TEXT_LENGTH, is_plain
+from meterhub.mistaken_text import LICENCE, what_it_is
 
 SIZE = 64 * 1024
 TITLE = "Meterhub licence"
@@ -87,8 +88,14 @@ class SignedLicence:
 
 
 def parse(document: bytes | str) -> SignedLicence:
-    """Read a document without believing it; :class:`LicenceMalformed` says in which line it is no licence."""
-    reader = _Reader(document)
+    """Read a document without believing it; :class:`LicenceMalformed` says in which line it is no licence.
+
+    Where it was meant to be something else, it says what.
+    """
+    text = _decoded(document)
+    if (what := what_it_is(text)) not in ("", LICENCE):
+        raise LicenceMalformed(f"this is no licence: {what}")
+    reader = _Reader(text)
     reader.exactly(TITLE)
     vendor, product, serial = (reader.field(label) for label in ("Vendor", "Product", "Serial"))
     number = reader.field("Licence", NUMBER, "letters, digits, dots, hyphens and underscores")
@@ -118,9 +125,8 @@ def parse(document: bytes | str) -> SignedLicence:
 class _Reader:
     """The lines of a document, one after the other; the numbers are those that an editor shows."""
 
-    def __init__(self, document: bytes | str) -> None:
-        text = _decoded(document).removeprefix("\ufeff")
-        lines = [line.rstrip(" \t") for line in text.replace("\r\n", "\n").split("\n")]
+    def __init__(self, text: str) -> None:
+        lines = [line.rstrip(" \t") for line in text.removeprefix("\ufeff").replace("\r\n", "\n").split("\n")]
         while lines and not lines[-1]:
             lines.pop()
         self._lines = lines

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from meterhub_sdk import Config, field
+from meterhub_sdk import Config, Fault, Invalid, field
 
+from meterhub.access.errors import PasswordRefused
 from meterhub.access.gate import Access
+from meterhub.access.passwords import RULES
 from meterhub.access.principal import Principal
 from meterhub.access.roles import ROLES
 from meterhub.access.users import MOST
@@ -30,14 +34,14 @@ class RolesArguments(UserArguments):
 class PasswordArguments(UserArguments):
     """A user and a new password."""
 
-    password: str = field(title="Password", max_length=_TEXT, widget="password")
+    password: str = field(title="Password", description=RULES, max_length=_TEXT, widget="password")
 
 
 class OwnPasswordArguments(Config):
     """The own password, old and new."""
 
     old: str = field(title="Present password", max_length=_TEXT, widget="password")
-    new: str = field(title="New password", max_length=_TEXT, widget="password")
+    new: str = field(title="New password", description=RULES, max_length=_TEXT, widget="password")
 
 
 class RightArguments(Config):
@@ -98,6 +102,7 @@ class AccessNodes:
             Node("/command/users/delete", "post", self._delete, "Delete a user", UserArguments),
             Node("/command/users/set-roles", "post", self._roles, "Change roles", RolesArguments),
             Node("/command/users/change-password", "post", self._password, "Change password", OwnPasswordArguments),
+            Node("/command/users/remove-second-factor", "post", self._factor, "Remove a second factor", UserArguments),
             Node("/command/access/set-right", "post", self._set_right, "Change a right", RightArguments),
             Node("/command/access/reset-right", "post", self._reset_right, "Reset rights of a path", PathArguments),
             Node("/command/access/set-supervision", "post", self._supervision, "Supervision", SupervisionArguments),
@@ -108,7 +113,11 @@ class AccessNodes:
 
     async def _users(self, _: Principal, __: Any) -> Any:
         users = self._access.users.all()
-        rows = [{"name": u.name, "roles": sorted(u.roles), "active": u.active} for u in users]
+        second = self._access.second_factors.active
+        rows = [
+            {"name": u.name, "roles": sorted(u.roles), "active": u.active, "second_factor": second(u.name)}
+            for u in users
+        ]
         return {"users": rows, "maximum": MOST, "remaining": MOST - len(users)}
 
     async def _matrix(self, _: Principal, __: Any) -> Any:
@@ -137,7 +146,8 @@ class AccessNodes:
         await self._do.add_user(who, a.name, a.roles)
 
     async def _activate(self, who: Principal, a: PasswordArguments) -> None:
-        await self._do.activate_user(who, a.name, a.password)
+        with _told_at("password"):
+            await self._do.activate_user(who, a.name, a.password)
 
     async def _reset(self, who: Principal, a: UserArguments) -> None:
         await self._do.reset_user(who, a.name)
@@ -149,7 +159,11 @@ class AccessNodes:
         await self._do.set_roles(who, a.name, a.roles)
 
     async def _password(self, who: Principal, a: OwnPasswordArguments) -> None:
-        await self._do.change_password(who, a.old, a.new)
+        with _told_at("new"):
+            await self._do.change_password(who, a.old, a.new)
+
+    async def _factor(self, who: Principal, a: UserArguments) -> None:
+        await self._do.remove_second_factor(who, a.name)
 
     async def _set_right(self, who: Principal, a: RightArguments) -> None:
         await self._do.set_right(who, a.path, a.verb, a.role, a.granted)
@@ -169,3 +183,12 @@ class AccessNodes:
 
     async def _revoke_session(self, who: Principal, a: IdArguments) -> None:
         await self._do.revoke_session(who, a.id)
+
+
+@contextmanager
+def _told_at(field: str) -> Iterator[None]:
+    """A password that will not do is a fault of the field in which it was given."""
+    try:
+        yield
+    except PasswordRefused as error:
+        raise Invalid([Fault([field], str(error))]) from error

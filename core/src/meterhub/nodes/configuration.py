@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -11,7 +12,8 @@ from meterhub_sdk import Config, Fault, MeterhubError, Refused, field
 from meterhub.access.gate import Access
 from meterhub.access.principal import Principal
 from meterhub.config.configuration import Configuration
-from meterhub.config.document import Exported, read_exported
+from meterhub.config.document import Change, Exported, diff, read_exported
+from meterhub.demo import sample
 from meterhub.resources import Node
 from meterhub.secret_box import SecretBox
 
@@ -64,13 +66,26 @@ class RevertArguments(Config):
     revision: int = field(title="Revision", ge=0)
 
 
-class ConfigurationNodes:
-    """``/command/configuration/…``, ``/status/configuration`` and ``/configuration/<service>``."""
+class RevisionQuery(Config):
+    """Two revisions to compare."""
 
-    def __init__(self, access: Access, configuration: Configuration, secrets: SecretBox) -> None:
+    number: int = field(title="Revision", ge=0)
+    against: int | None = field(None, title="Against", ge=0, description="Empty: the running configuration.")
+
+
+class ConfigurationNodes:
+    """``/command/configuration/…``, ``/status/configuration`` and ``/configuration/<service>``.
+
+    ``offered`` tells whether an installed plugin has a service.
+    """
+
+    def __init__(
+        self, access: Access, configuration: Configuration, secrets: SecretBox, offered: Callable[[str], bool]
+    ) -> None:
         self._access = access
         self._configuration = configuration
         self._secrets = secrets
+        self._offered = offered
 
     def nodes(self) -> list[Node]:
         """The nodes of this room."""
@@ -78,6 +93,7 @@ class ConfigurationNodes:
         return [
             Node("/status/configuration", "get", self._status, "Configuration"),
             Node("/data/configuration-history", "get", self._history, "History"),
+            Node("/data/configuration-revision", "get", self._revision, "Compare revisions", RevisionQuery),
             Node(command + "enter", "post", self._enter, "Enter configuration mode"),
             Node(command + "leave", "post", self._discard, "Leave configuration mode"),
             Node(command + "discard", "post", self._discard, "Discard the draft"),
@@ -89,6 +105,7 @@ class ConfigurationNodes:
             Node(command + "confirm", "post", self._confirm, "Confirm the configuration"),
             Node(command + "export", "post", self._export, "Export", ExportArguments),
             Node(command + "import", "post", self._import, "Import", ImportArguments),
+            Node(command + "load-demo", "post", self._load_demo, "Load the demonstration"),
             Node(command + "restore-defaults", "post", self._defaults, "Restore defaults"),
             Node(command + "revert", "post", self._revert, "Return to a revision", RevertArguments),
         ]
@@ -133,6 +150,13 @@ class ConfigurationNodes:
     async def _history(self, _: Principal, __: Any) -> Any:
         return self._configuration.history.summaries()
 
+    async def _revision(self, who: Principal, wanted: RevisionQuery) -> Any:
+        """What a return from the one to the other would change."""
+        read, active = self._configuration.history.read, self._configuration.active
+        one, other = read(wanted.number), active if wanted.against is None else read(wanted.against)
+        changes = self._readable(who, diff(other.services, one.services))
+        return {"number": one.number, "against": other.number, "changes": changes}
+
     async def _enter(self, who: Principal, _: Any) -> Any:
         draft = await self._configuration.enter(who.name, who.id)
         return {"editor": draft.editor, "services": sorted(draft.services)}
@@ -154,8 +178,20 @@ class ConfigurationNodes:
     async def _check(self, _: Principal, __: Any) -> Any:
         return {"errors": self._configuration.check()}
 
-    async def _diff(self, _: Principal, __: Any) -> Any:
-        return {"changes": self._configuration.diff()}
+    async def _diff(self, who: Principal, _: Any) -> Any:
+        return {"changes": self._readable(who, self._configuration.diff())}
+
+    def _readable(self, who: Principal, changes: list[Change]) -> list[Change]:
+        """Those of sections that the caller may read; of a service that nobody offers, if he may export all of them."""
+        matrix = self._access.matrix
+
+        def may_read(service: str) -> bool:
+            for path in (f"/configuration/{service}", f"/configuration/{service.partition('@')[0]}"):
+                if matrix.declares(path):
+                    return matrix.allows(who.roles, path, "read")
+            return matrix.allows(who.roles, "/command/configuration/export", "run")
+
+        return [change for change in changes if may_read(str(change.path[0]))]
 
     async def _apply(self, who: Principal, arguments: ApplyArguments) -> Any:
         return await self._configuration.apply(who.name, name=arguments.name, confirm_within=arguments.confirm_within)
@@ -193,6 +229,17 @@ class ConfigurationNodes:
 
     async def _defaults(self, who: Principal, _: Any) -> Any:
         return _saved(await self._configuration.replace(who.name, {}, {}))
+
+    async def _load_demo(self, who: Principal, _: Any) -> Any:
+        """Add the services of the sample that the draft does not have; what is there stays as it is."""
+        draft = self._configuration.editor.held_by(who.name)
+        kept = [name for name in sample.SERVICES if name in draft.services]
+        missing = [name for name in sample.SERVICES if name not in kept and not self._offered(name)]
+        if sample.METER in missing:
+            raise Refused(f"no installed plugin offers the simulated meter {sample.METER}: install meterhub-load-curve")
+        added = {name: section for name, section in sample.SERVICES.items() if name not in (*kept, *missing)}
+        errors = await self._configuration.replace(who.name, {**draft.services, **added}, draft.versions)
+        return {**_saved(errors), "added": list(added), "kept": kept, "missing": missing}
 
     async def _revert(self, who: Principal, arguments: RevertArguments) -> Any:
         return _saved(await self._configuration.revert(who.name, arguments.revision))

@@ -14,6 +14,7 @@ from meterhub.nodes.events import EventNodes
 from meterhub.nodes.licensing import LicensingNodes
 from meterhub.nodes.plugins import PluginNodes
 from meterhub.nodes.power import PowerNodes
+from meterhub.nodes.second_factor import SecondFactorNodes
 from meterhub.nodes.synthesizers import SynthesizerNodes
 from meterhub.nodes.uploads import UploadNodes
 from meterhub.nodes.watching import WatchingNodes
@@ -29,8 +30,16 @@ def core_nodes(of: Instance) -> Iterator[Node]:
 
     rooms = (
         AccessNodes(of.access),
+        SecondFactorNodes(of.access, of.identity.host_name),
         CommandNodes(of.ledger, of.substitutions),
-        DescriptionNodes(of.tree, of.catalogue, of.languages, lambda: configured.active.services, of.features.active),
+        DescriptionNodes(
+            of.tree,
+            of.catalogue,
+            of.languages,
+            lambda: configured.active.services,
+            of.features.active,
+            lambda: of.settings,
+        ),
         DownloadNodes(of.tree, of.downloads, Diagnostics(of.home / "logs")),
         EventNodes(of.events),
         LicensingNodes(of.identity, of.licences, of.features, of.secrets, of.services.secret_set),

@@ -7,10 +7,12 @@ from typing import Any
 
 from meterhub_sdk import Config, NotFound, field
 from meterhub_sdk.description import ServiceDescription
+from meterhub_sdk.translator import Translator
 
 from meterhub.access.principal import Principal
 from meterhub.core_sections import CORE_SECTIONS
-from meterhub.language import LANGUAGES, Languages, Translator, localised
+from meterhub.instance_settings import InstanceConfig
+from meterhub.language import LANGUAGES, Languages, localised
 from meterhub.plugins import Catalogue
 from meterhub.resources import Node, Tree
 
@@ -30,7 +32,8 @@ class PathQuery(LanguageQuery):
 class DescriptionNodes:
     """``/data/descriptions`` (all that the caller may use) and ``/data/description`` (the models of one path).
 
-    ``configured`` names the services of the running configuration; ``active`` says whether a feature is.
+    ``configured`` names the services of the running configuration; ``active`` says whether a feature is; ``settings``
+    are those of the instance itself.
     """
 
     def __init__(
@@ -40,12 +43,14 @@ class DescriptionNodes:
         languages: Languages,
         configured: Callable[[], Iterable[str]],
         active: Callable[[str], bool],
+        settings: Callable[[], InstanceConfig],
     ) -> None:
         self._tree = tree
         self._catalogue = catalogue
         self._languages = languages
         self._configured = configured
         self._active = active
+        self._settings = settings
 
     def nodes(self) -> list[Node]:
         """The nodes of this room."""
@@ -61,6 +66,7 @@ class DescriptionNodes:
             row = may.setdefault(node.path, {"path": node.path, "title": words.text(node.title), "verbs": []})
             row["verbs"].append(node.verb)
         return {
+            "instance": self._settings().model_dump(mode="json"),
             "languages": LANGUAGES,
             "paths": sorted(may.values(), key=lambda row: str(row["path"])),
             "services": [

@@ -78,11 +78,10 @@ class DownloadNodes:
         }
 
     async def _export(self, who: Principal, asked: ExportArguments) -> Any:
-        node = next(
-            (node for node in self._tree.nodes(who) if node.path == asked.path and node.verb in ("get", "post")), None
-        )
+        node = self._tree.node(asked.path, "get") or self._tree.node(asked.path, "post")
         if node is None or node.path.startswith("/command/download"):
             raise Refused(f"{asked.path[:100]} cannot be exported; take a path that is read, such as /data/event-log")
+        await self._tree.require(who, node)
         known = node.arguments.model_fields if node.arguments is not None else self._fields(asked.path)
         ask = partial(self._tree.request, who, node.verb, node.path)
         name = f"{asked.path.strip('/').replace('/', '-')}.{asked.format}"

@@ -5,29 +5,19 @@ from __future__ import annotations
 import time
 from typing import Any, Protocol
 
-from meterhub_sdk import Config, Refused, Value, field
+from meterhub_sdk import Config, Value, field
 from meterhub_sdk.description import CommandDescription, ServiceDescription
-from meterhub_sdk.point import PatternSet, check_name
 from pydantic import StrictBool, StrictFloat, StrictInt, StrictStr
 
 from meterhub import __version__
 from meterhub.access.principal import Principal
 from meterhub.commands.ledger import PointCommand
-from meterhub.hub import Hub, PointState
+from meterhub.hub import Hub
 from meterhub.identity import Identity
+from meterhub.nodes.point_list import PointList, PointQuery
 from meterhub.operation import Operation
 from meterhub.resources import Node
 from meterhub.services import Services, ServiceState
-
-PAGE = 1000
-
-
-class PointQuery(Config):
-    """Which points; the answer is paged by name."""
-
-    pattern: str = field("**", title="Names", max_length=512, description="* is one element, ** the rest.")
-    after: str = field("", title="Cursor", max_length=600, description="What the page before gave as next.")
-    limit: int = field(PAGE, title="Points a page", ge=1, le=PAGE)
 
 
 class WriteArguments(Config):
@@ -59,6 +49,7 @@ class StatusNodes:
     def __init__(self, identity: Identity, hub: Hub, services: Services, operation: Operation, life: Lifecycle) -> None:
         self._identity = identity
         self._hub = hub
+        self._point_list = PointList(hub)
         self._services = services
         self._operation = operation
         self._life = life
@@ -149,16 +140,7 @@ class StatusNodes:
         return {"time": time.time_ns(), "validity": self._services.clock_validity.name.lower()}
 
     async def _points(self, _: Principal, query: PointQuery) -> Any:
-        try:
-            wanted = PatternSet([check_name(query.pattern, pattern=True)])
-        except ValueError as error:
-            raise Refused(f"pattern: {error}") from error
-        names = sorted(n for n, s in self._hub.points.items() if s.point is not None and n > query.after)
-        found = [self._hub.points[name] for name in names if name in wanted]
-        page = found[: query.limit]
-        more = page[-1].name if len(found) > len(page) else None
-        now = self._hub.clock()
-        return {"points": [point_row(state, now) for state in page], "next": more}
+        return self._point_list.page(query)
 
     async def _write(self, who: Principal, arguments: WriteArguments) -> None:
         value: Value = arguments.value
@@ -167,25 +149,6 @@ class StatusNodes:
 
     async def _restart(self, _: Principal, arguments: ServiceArguments) -> None:
         await self._services.restart(arguments.service)
-
-
-def point_row(state: PointState, now: float) -> dict[str, Any]:
-    """One point as a table shows it; ``age`` is seconds since its newest reading arrived."""
-    reading, point = state.reading(), state.point
-    return {
-        "name": state.name,
-        "value": reading.value,
-        "unit": reading.unit or (point.unit if point else ""),
-        "quality": reading.quality,
-        "flags": reading.flags,
-        "clock": reading.clock,
-        "time": reading.time,
-        "age": round(now - state.arrived, 3) if state.arrived else None,
-        "type": point.type if point else None,
-        "title": point.title if point else "",
-        "source": point.source if point else "",
-        "writable": point.writable if point else False,
-    }
 
 
 def _service_row(state: ServiceState) -> dict[str, Any]:

@@ -171,12 +171,15 @@ def _fill(packets: Packets, page: Page) -> Place | None:
 
 
 def _conversion_row(state: ServiceState) -> dict[str, Any]:
+    """``titles`` say for people what the counters count."""
+    conversion = state.conversion or {}
     return {
         "service": state.name,
         "state": state.state,
         "detail": state.detail,
         "since": moment(int(state.since * 1e9)).isoformat(timespec="seconds"),
-        **state.conversion,
+        **conversion,
+        "titles": {name: name.replace("_", " ") for name in conversion.get("counters", {})},
     }
 
 

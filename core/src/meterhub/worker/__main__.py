@@ -24,6 +24,7 @@ _log = logging.getLogger("meterhub.worker")
 
 def main() -> int:
     """The life of a worker; 3 when it could not begin."""
+    gc.disable()  # what an import makes is here to stay
     sock = socket.socket(fileno=int(sys.argv[1]))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     logging.basicConfig(
@@ -47,6 +48,7 @@ def main() -> int:
         send_failure(sock, "import", label, f"{label} cannot be imported: {type(error).__name__}: {error}")
         return 3
     gc.freeze()
+    gc.enable()
     program = Program(plugins, {"enforced": list(report.enforced), "missing": list(report.missing)})
     asyncio.run(program.run(sock))
     return 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import cached_property
@@ -18,6 +19,10 @@ from meterhub.worker.link import Link, OwnPoints
 
 if TYPE_CHECKING:
     import sqlite_utils
+
+
+_TOGETHER = 1_000
+"""Readings that one batch has at most, where several have come that are smaller."""
 
 
 class ServicePoints:
@@ -48,7 +53,7 @@ class ServicePoints:
                 while not following.batches:
                     following.wake.clear()
                     await following.wake.wait()
-                batch = following.batches.popleft()
+                batch = together(following.batches)
                 yield batch
                 self._link.acknowledge(number, batch.sequence)
         finally:
@@ -97,6 +102,18 @@ class ServicePoints:
     def _command(self, name: str, value: Value, reason: str, origin: str, selected: int | None) -> dict[str, Any]:
         given = {"name": name, "value": value, "reason": reason, "origin": origin, "selected": selected}
         return {"service": self._service, **given}
+
+
+def together(batches: deque[Batch]) -> Batch:
+    """What came since somebody looked, as one batch, as far as nothing is missing within it."""
+    first = last = batches.popleft()
+    if not batches:
+        return first
+    readings = list(first.readings)
+    while batches and not batches[0].missed and len(readings) + len(batches[0].readings) <= _TOGETHER:
+        last = batches.popleft()
+        readings += last.readings
+    return Batch(readings, first.missed, last.sequence)
 
 
 class ServiceEvents:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meterhub_sdk import Hub
+from meterhub_sdk import Hub, Reading
 from pydantic import BaseModel, Field
 
 from meterhub_forwarding.bus import Bus
@@ -12,7 +12,7 @@ from meterhub_forwarding.endpoint import Endpoint, EndpointStatus, Place
 from meterhub_forwarding.notices import Notices
 from meterhub_forwarding.serial_end import SerialEndpoint
 from meterhub_forwarding.settings import Channel, End, SerialEnd, TcpConnect, TcpListen
-from meterhub_forwarding.tcp import Connector, Listener
+from meterhub_forwarding.tcp import Connection, Connector, Listener
 from meterhub_forwarding.udp import UdpEndpoint
 
 
@@ -34,6 +34,21 @@ class RunningChannel:
         self.bus = Bus(gap=channel.packet_gap / 1000 if channel.packet_gap is not None else None)
         place = Place(hub, self.bus, channel.label, notices)
         self.endpoints: list[Endpoint] = [_endpoint(place, end) for end in channel.endpoints]
+        self._hub = hub
+        self._told: bool | None = None
+
+    @property
+    def connected(self) -> bool:
+        """Whether a TCP connection carries data of the channel."""
+        return any(isinstance(port, Connection) for endpoint in self.endpoints for port in endpoint.ports())
+
+    async def tell(self) -> None:
+        """Publish whether it is connected, now and at each change, until cancelled."""
+        while True:
+            await self.bus.until(lambda: self.connected is not self._told)
+            self._told = self.connected
+            reading = Reading(self._told, self._hub.time.now(), clock=self._hub.time.validity())
+            await self._hub.points.publish({connected_point(self.settings): reading})
 
     def status(self) -> ChannelStatus:
         """For the service's status."""
@@ -44,6 +59,11 @@ class RunningChannel:
             undelivered=self.bus.undelivered,
             endpoints=[endpoint.status() for endpoint in self.endpoints],
         )
+
+
+def connected_point(channel: Channel) -> str:
+    """The point that says whether somebody is connected."""
+    return f"{channel.label}/connected"
 
 
 def warning(channel: Channel) -> str | None:

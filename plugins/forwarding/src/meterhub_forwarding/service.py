@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import datetime
 
-from meterhub_sdk import Conversion, Feature, Hub, Peer, Service, together
+from meterhub_sdk import Conversion, Feature, Hub, Peer, Point, Service, together
 from pydantic import BaseModel, Field
 
-from meterhub_forwarding.channel import ChannelStatus, RunningChannel, disabled
+from meterhub_forwarding.channel import ChannelStatus, RunningChannel, connected_point, disabled
 from meterhub_forwarding.events import NO_SERIAL
 from meterhub_forwarding.notices import Notices
 from meterhub_forwarding.settings import ForwardingConfig
@@ -35,6 +36,12 @@ class Forwarding(Service[ForwardingConfig]):
         self._running: list[RunningChannel] = []
         self._notices: Notices | None = None
 
+    def points(self) -> Iterator[Point]:
+        """Of each channel whether a TCP connection carries its data."""
+        for channel in self.config.channels:
+            if channel.enabled:
+                yield Point(name=connected_point(channel), type="bool", title=f"{channel.label} connected")
+
     async def run(self) -> None:
         """Run every enabled channel until cancelled; an endpoint that fails holds up none of the others."""
         self._notices = notices = Notices(self.hub)
@@ -43,7 +50,8 @@ class Forwarding(Service[ForwardingConfig]):
         for channel in enabled:
             if not channel.serial_ends:
                 notices.note(NO_SERIAL, channel.label)
-        await together(notices.run(), *(end.run() for channel in self._running for end in channel.endpoints))
+        work = [run for channel in self._running for run in (channel.tell(), *(end.run() for end in channel.endpoints))]
+        await together(notices.run(), *work)
 
     def conversion(self) -> Conversion:
         """One row for each endpoint."""

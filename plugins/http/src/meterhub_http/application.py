@@ -12,7 +12,8 @@ from meterhub_http.assets import Assets
 from meterhub_http.downloads import DownloadRoutes
 from meterhub_http.exchange import BODY_LIMIT, Exchange
 from meterhub_http.failures import answer
-from meterhub_http.guarding import Guard, Report, secure
+from meterhub_http.federation import IdentityProvider
+from meterhub_http.guarding import Guard, secure
 from meterhub_http.limits import Connections
 from meterhub_http.metrics import MetricsRoutes
 from meterhub_http.oauth import OAuthRoutes
@@ -23,14 +24,15 @@ from meterhub_http.settings import HttpConfig
 from meterhub_http.stream import Streams
 from meterhub_http.traffic import Traffic
 from meterhub_http.tree import TreeRoutes
+from meterhub_http.turned_away import TurnedAway
 from meterhub_http.uploads import UploadRoutes
 
 
 def application(
-    hub: Hub, config: HttpConfig, report: Report, traffic: Traffic, connections: Connections
+    hub: Hub, config: HttpConfig, turned_away: TurnedAway, traffic: Traffic, connections: Connections
 ) -> web.Application:
     """Everything that is served, for one listener or more."""
-    guard = Guard(AllowList(config.allowed), config.host_names, config.rate, report, traffic)
+    guard = Guard(AllowList(config.allowed), config.host_names, config.rate, turned_away.report, traffic)
     middlewares = [guard.middleware()]
     if config.https_port is not None and config.http_mode == "redirect":
         middlewares.append(to_https(config.https_port))
@@ -47,7 +49,10 @@ def application(
         return answer({"status": "ok"})
 
     app.router.add_get("/healthz", health)
-    SessionRoutes(exchange).enter(app)
+    provider = config.identity_provider
+    SessionRoutes(exchange, provider.label if provider else None).enter(app)
+    if provider is not None:
+        _enter_provider(app, hub, exchange, provider, turned_away)
     TreeRoutes(exchange).enter(app)
     streams.enter(app)
     OpenApiRoutes(exchange).enter(app)
@@ -57,3 +62,13 @@ def application(
     MetricsRoutes(exchange, traffic, gauges).enter(app)
     Assets(hub, exchange).enter(app)
     return app
+
+
+def _enter_provider(
+    app: web.Application, hub: Hub, exchange: Exchange, settings: IdentityProvider, turned_away: TurnedAway
+) -> None:
+    # Only here: the libraries behind it take longer to load than all the rest.
+    from meterhub_http.federation.provider import Provider
+    from meterhub_http.federation.routes import ProviderRoutes
+
+    ProviderRoutes(exchange, Provider(hub, settings), turned_away.login_failed).enter(app)

@@ -11,8 +11,8 @@ from typing import Any
 from aiohttp import web
 from meterhub_sdk import Hub, NotFound, Refused
 
-from meterhub_http.exchange import Exchange
-from meterhub_http.failures import answer
+from meterhub_http.exchange import Exchange, language
+from meterhub_http.failures import answer, said
 
 APPLICATION = "/"
 """The place of the page that is the application itself."""
@@ -22,9 +22,9 @@ _FRESH = 2.0
 """Seconds for which the list of files holds: a plugin that is replaced has others."""
 _GZIP = re.compile(r"(?:^|,)\s*(?:gzip|\*)\s*(?:;\s*q=(?:1|0?\.\d*[1-9])[\d.]*)?\s*(?:,|$)")
 _MISSING = (
-    "<!doctype html><html lang=en><meta charset=utf-8><title>Meterhub</title>"
-    "<p>The web interface is not installed: <code>meterhub plugin install meterhub-web</code>. "
-    "Programs use <a href=/api/v1/openapi.json>/api/v1</a>.</p></html>"
+    "<!doctype html><html lang={language}><meta charset=utf-8><title>Meterhub</title>"
+    "<p>{sentence} <code>meterhub plugin install meterhub-web</code></p>"
+    "<p>REST: <a href=/api/v1/openapi.json>/api/v1</a></p></html>"
 )
 
 mimetypes.add_type("text/javascript", ".js")
@@ -32,7 +32,7 @@ mimetypes.add_type("font/woff2", ".woff2")
 
 
 class Assets:
-    """``/assets/<distribution>/<file>`` and the application at every address that is nothing else.
+    """``/assets/<distribution>/<file>``, and the application with its own files at every other address.
 
     Files are asked from the core once for each digest.
     """
@@ -48,9 +48,10 @@ class Assets:
 
     def enter(self, app: web.Application) -> None:
         """Add the routes; the application's comes last."""
+        app.router.add_get("/api/v1/instance", self._instance)
         app.router.add_get("/api/v1/pages", self._list)
         app.router.add_get("/assets/{distribution}/{file:.+}", self._file)
-        app.router.add_get("/{page:(?!api/|oauth/|assets/).*}", self._application)
+        app.router.add_get("/{page:(?!api/|oauth/|assets/[^/]+/).*}", self._application)
 
     async def refresh(self) -> None:
         """Ask what there is now, unless that was just asked."""
@@ -64,6 +65,10 @@ class Assets:
             self._known = {(each["distribution"], each["file"]): each["digest"] for each in found["files"]}
             wanted = set(self._known.values())
             self._content = {digest: body for digest, body in self._content.items() if digest in wanted}
+
+    async def _instance(self, _: web.Request) -> web.Response:
+        """What the login page shows: name and language, for everybody."""
+        return answer(await self._hub.interface.request("get", "/instance"))
 
     async def _list(self, request: web.Request) -> web.Response:
         """The pages that plugins bring, for whoever is logged in."""
@@ -86,7 +91,7 @@ class Assets:
         if asked.endswith(_FILES):
             raise NotFound("There is nothing here")  # a file that is missing, and no place in the application
         if page is None:
-            return web.Response(text=_MISSING, content_type="text/html")
+            return _not_installed(language(request))
         return await self._served(request, page["distribution"], page["file"])
 
     async def _served(self, request: web.Request, distribution: str, file: str) -> web.StreamResponse:
@@ -121,3 +126,8 @@ class Assets:
             self._content.clear()
         self._content[digest] = body
         return body
+
+
+def _not_installed(language: str) -> web.Response:
+    sentence = said(language, "The web interface is not installed:")
+    return web.Response(text=_MISSING.format(language=language, sentence=sentence), content_type="text/html")

@@ -12,7 +12,7 @@ from aiohttp import web
 from meterhub_sdk import Fault, Invalid, MeterhubError, NotFound, Refused
 
 from meterhub_http.exchange import Exchange, body_of
-from meterhub_http.failures import answer, busy, failure
+from meterhub_http.failures import Refusal, answer, busy
 
 MOST_AT_ONCE = 8
 """Files that are fetched at the same time: each holds a piece in memory."""
@@ -68,7 +68,7 @@ class DownloadRoutes:
         size = int(row["size"])
         part = _part(request, size, row["id"])
         if part is None:
-            response = failure("refused", f"the file has {size} bytes, of which none were asked for", 416)
+            response = Refusal(f"the file has {size} bytes, of which none were asked for", 416)
             response.headers["Content-Range"] = f"bytes */{size}"
             return response
         streamed = web.StreamResponse(status=200 if part == range(size) else 206, headers=_headers(row))

@@ -66,6 +66,15 @@ LISTENING_AGAIN = EventType(
     help="Nothing to do.",
 )
 
+PROVIDER_FAILED = EventType(
+    number=8,
+    name="provider-failed",
+    log=Log.AUTHENTICATION,
+    severity=Severity.WARNING,
+    text="Somebody at {address} could not log in through the identity provider: {reason}",
+    help="See to its settings and its certificate, and that both clocks are right. Users of this device can log in.",
+)
+
 ALL = (
     ORIGIN_REFUSED,
     CERTIFICATE_USED,
@@ -74,4 +83,5 @@ ALL = (
     CERTIFICATE_REQUESTED,
     NOT_LISTENING,
     LISTENING_AGAIN,
+    PROVIDER_FAILED,
 )

@@ -15,7 +15,7 @@ from meterhub_sdk import MeterhubError
 from meterhub_sdk.admission import AllowList
 
 from meterhub_http.exchange import credential, language
-from meterhub_http.failures import busy, failure, of_aiohttp, refusal
+from meterhub_http.failures import Refusal, busy, of_aiohttp, refusal
 from meterhub_http.limits import Rate, subscriber
 from meterhub_http.traffic import Traffic
 
@@ -71,6 +71,8 @@ class Guard:
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
             began = time.monotonic()
             response = await self._guarded(request, handler)
+            if isinstance(response, Refusal):
+                response.say_in(language(request))
             self._traffic.count(request, response, time.monotonic() - began)
             return response
 
@@ -84,12 +86,12 @@ class Guard:
         except web.HTTPException as error:
             return of_aiohttp(error)
         except web.RequestPayloadError:
-            return failure("refused", "The body broke off or is malformed", 400)
+            return Refusal("The body broke off or is malformed", 400)
         except ConnectionError:
-            return failure("refused", "The connection was lost", 400)  # nobody reads it
+            return Refusal("The connection was lost", 400)  # nobody reads it
         except Exception:
             _log.exception("%s %s failed", request.method, request.path)
-            return failure("refused", "This could not be done here: the service's log says why", 500)
+            return Refusal("This could not be done here: the service's log says why", 500)
 
     def _refused(self, request: web.Request) -> web.Response | None:
         source = request.remote or ""
@@ -107,7 +109,7 @@ class Guard:
             return self._turned_away(source, "it came from a page of another site", 403)
         kind = request.content_type
         if request.body_exists and kind not in _BODIES and not (kind == _FORM and request.path == _OAUTH):
-            return failure("refused", f"a body of the kind {_shown(kind)} is not taken; send application/json", 415)
+            return Refusal(f"a body of the kind {_shown(kind)} is not taken; send application/json", 415)
         return None
 
     def _over(self, request: web.Request, source: str) -> float:
@@ -120,7 +122,7 @@ class Guard:
 
     def _turned_away(self, source: str, reason: str, status: int) -> web.Response:
         self._report(source, reason)
-        return failure("forbidden", f"This request was refused: {reason}", status)
+        return Refusal(f"This request was refused: {reason}", status, kind="forbidden")
 
 
 def _means_this_device(host: str, names: set[str]) -> bool:
@@ -155,7 +157,7 @@ async def secure(request: web.Request, response: web.StreamResponse) -> None:
     response.headers["Server"] = "Meterhub"
     for name, value in _HEADERS.items():
         response.headers.setdefault(name, value)
-    if request.path.startswith(("/api/", "/oauth/", "/metrics", "/healthz")):
+    if request.path.startswith(("/api/", "/oauth/", "/login/", "/metrics", "/healthz")):
         response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("Content-Language", language(request))
     if request.secure:

@@ -11,7 +11,7 @@ from ipaddress import IPv4Address, IPv6Network, ip_address
 
 from aiohttp import web
 
-from meterhub_http.failures import failure
+from meterhub_http.failures import Refusal
 
 SILENCE = 20.0
 """Seconds in which a connection brings a whole request header, from its beginning or from the answer before."""
@@ -129,7 +129,7 @@ class _Visitor(web.RequestHandler):
         """The answer to what is no HTTP; not logged, as anybody can send a lot of it."""
         if status != 400:
             return super().handle_error(request, status, exc, message)
-        response = failure("refused", "This is no request of HTTP that can be read", status)
+        response = Refusal("This is no request of HTTP that can be read", status)
         response.headers.update({"Server": "Meterhub", "X-Content-Type-Options": "nosniff"})
         response.force_close()
         return response

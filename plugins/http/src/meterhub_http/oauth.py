@@ -27,7 +27,7 @@ from authlib.oauth2.rfc6749 import (  # type: ignore[import-untyped]  # authlib 
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload  # type: ignore[import-untyped]  # neither here
 from authlib.oauth2.rfc6749.util import extract_basic_authorization  # type: ignore[import-untyped]  # nor here
 from authlib.oauth2.rfc6750 import BearerTokenGenerator  # type: ignore[import-untyped]  # nor here
-from meterhub_sdk import MeterhubError, NotDone, NotReady, Refused
+from meterhub_sdk import Forbidden, MeterhubError, NotLoggedIn, Refused
 
 from meterhub_http.exchange import BODY_SECONDS, Asker, Exchange
 
@@ -62,7 +62,7 @@ class OAuthRoutes:
             server = _Server()
             server.get_token_grant(asked)  # other grants are refused before anybody is asked
             client, secret = _credentials(asked)
-            server.given = await self._passed(request, client, secret, asked.payload.scope or "")
+            server.given = await self._ask(request, client, secret, asked.payload.scope or "")
         except OAuth2Error as error:
             return _answer(*error())
         except _Busy as busy:
@@ -70,31 +70,22 @@ class OAuthRoutes:
         formed: web.Response = server.create_token_response(asked)
         return formed
 
-    async def _passed(self, request: web.Request, client: str, secret: str, scope: str) -> Pass:
-        """A pass of the core for just these roles; ``OAuth2Error`` says why there is none.
-
-        The core is asked for the whole token first: it answers wrong secrets and too wide scopes with the same words,
-        and only the first may be counted as a guess. Nobody ever sees that pass when a narrower one is wanted.
-        """
-        whole = await self._ask(request, client, secret, "")
-        wanted, held = set(scope.split()), set(whole.scope.split())
-        if not wanted <= held:
-            raise InvalidScopeError("The API token does not have one of these roles, or there is no such role")
-        if not wanted or wanted == held:
-            return whole
-        return await self._ask(request, client, secret, scope)
-
     async def _ask(self, request: web.Request, client: str, secret: str, scope: str) -> Pass:
+        """A pass of the core for just these roles; ``OAuth2Error`` says why there is none."""
         asker = Asker(credential=None, source=request.remote or "", language="en")
         body = {"client": client, "secret": secret, "scope": scope}
         try:
             return msgspec.convert(await self._exchange.ask_for(asker, "post", "/session/pass", body), Pass)
-        except (NotDone, NotReady):
-            raise
+        except NotLoggedIn as error:
+            raise _wrong("Client and secret do not belong together, or the API token has ended") from error
+        except Forbidden as error:
+            raise InvalidScopeError(
+                "The API token does not have one of these roles, or there is no such role"
+            ) from error
         except Refused as error:
             if (locked := _LOCKED.search(str(error))) is not None:
                 raise _Busy(str(error), int(locked[1] or _LATER)) from error
-            raise _wrong("Client and secret do not belong together, or the API token has ended") from error
+            raise
 
 
 class _Busy(MeterhubError):

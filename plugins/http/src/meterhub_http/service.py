@@ -61,7 +61,7 @@ class Http(Service[HttpConfig]):
 
     async def run(self) -> None:
         """Serve until cancelled; ``NotReady`` when not even one port can be had."""
-        app = application(self.hub, self.config, self._turned_away.report, self._traffic, self._connections)
+        app = application(self.hub, self.config, self._turned_away, self._traffic, self._connections)
         runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=SHUTDOWN)
         await runner.setup()
         assert runner.server is not None

@@ -10,6 +10,8 @@ from meterhub_sdk import Config, TcpPort, field
 from meterhub_sdk.admission import AllowList
 from pydantic import field_validator, model_validator
 
+from meterhub_http.federation import IdentityProvider
+
 HOST = re.compile(
     r"(?=.{1,253}$)[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?(\.[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)*", re.I | re.A
 )
@@ -63,6 +65,12 @@ class HttpConfig(Config):
         "to wait.",
         ge=5,
         le=100_000,
+    )
+    identity_provider: IdentityProvider | None = field(
+        None,
+        title="Identity provider",
+        description="Where people of the utility log in with the account that they have there; own users go on logging "
+        "in here.",
     )
 
     @field_validator("addresses")

@@ -15,7 +15,7 @@ from meterhub_sdk import Invalid, MeterhubError, NotLoggedIn
 from meterhub_sdk.errors import Fault
 
 from meterhub_http.exchange import Asker, Exchange, arguments_of
-from meterhub_http.failures import busy, encode, kind_of
+from meterhub_http.failures import busy, encode, kind_of, said
 from meterhub_http.traffic import LASTING
 
 PATHS, STREAMS_EACH, STREAMS = 16, 8, 64
@@ -125,21 +125,23 @@ class Poller:
 
     async def _look(self) -> float:
         """Ask once and tell; seconds until the next time."""
-        pause, asked = EVERY, self._subject.asked
+        pause, asked, language = EVERY, self._subject.asked, self._subject.asker.language
         try:
             message = _event("update", {"path": asked, "body": await self._ask()})
             if len(message) > _LARGEST:
-                message = _refused(asked, "too-large", "The answer is too large for a stream: ask for less")
+                sentence = said(language, "The answer is too large for a stream: ask for less")
+                message = _refused(asked, "too-large", sentence)
                 pause = REFUSED_EVERY
         except NotLoggedIn:
             for stream in self.streams:
                 stream.end(_LOGOUT)
             return REFUSED_EVERY
         except MeterhubError as error:
-            message, pause = _refused(asked, kind_of(error)[0], str(error)), REFUSED_EVERY
+            message, pause = _refused(asked, kind_of(error)[0], said(language, str(error))), REFUSED_EVERY
         except Exception:
             _log.exception("looking at %s failed", asked[:200])
-            message, pause = _refused(asked, "refused", "This could not be read here"), REFUSED_EVERY
+            message = _refused(asked, "refused", said(language, "This could not be read here"))
+            pause = REFUSED_EVERY
         for stream in self.streams:
             stream.give(asked, message)
         return pause

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 
-from meterhub_sdk import Hub, MeterhubError
+from meterhub_sdk import EventType, Hub, MeterhubError
 
 from meterhub_http import events
 
@@ -28,6 +28,13 @@ class TurnedAway:
     def report(self, address: str, reason: str) -> None:
         """Tell of a request that was turned away; of one address at most once a minute."""
         self.count += 1
+        self._tell(events.ORIGIN_REFUSED, address, reason)
+
+    def login_failed(self, address: str, reason: str) -> None:
+        """Tell of a login through the identity provider that failed; of one address at most once a minute."""
+        self._tell(events.PROVIDER_FAILED, address, reason)
+
+    def _tell(self, event: EventType, address: str, reason: str) -> None:
         now = asyncio.get_running_loop().time()
         if now - self._told.get(address, -_EVERY) < _EVERY:
             return
@@ -35,12 +42,12 @@ class TurnedAway:
         if len(self._told) >= _HELD:
             return
         self._told[address] = now
-        task = asyncio.create_task(self._record(address, reason), name="tells of a request that was turned away")
+        task = asyncio.create_task(self._record(event, address, reason), name="tells of somebody who was turned away")
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _record(self, address: str, reason: str) -> None:
+    async def _record(self, event: EventType, address: str, reason: str) -> None:
         try:
-            await self._hub.events.record(events.ORIGIN_REFUSED, address=address, reason=reason)
+            await self._hub.events.record(event, address=address, reason=reason)
         except MeterhubError as error:
             _log.warning("a request of %s was refused (%s), which could not be recorded: %s", address, reason, error)

@@ -18,7 +18,7 @@ from aiohttp import web
 from meterhub_sdk import Fault, Invalid, NotFound, Refused
 
 from meterhub_http.exchange import Exchange
-from meterhub_http.failures import answer, busy, failure, not_allowed
+from meterhub_http.failures import Refusal, answer, busy, not_allowed
 
 VERSION = "1.0.0"
 PIECE = 384 * 1024
@@ -112,13 +112,13 @@ class UploadRoutes:
         if (old := _other_version(request)) is not None:
             return old
         if request.content_type != _BODY:
-            return _tus(failure("refused", f"a piece of a file is sent as {_BODY}", 415))
+            return _tus(Refusal(f"a piece of a file is sent as {_BODY}", 415))
         offset, row = _number(request, "Upload-Offset"), await self._row(request)
         if offset != row["offset"]:
-            return _tus(failure("refused", f"the next piece begins at {row['offset']}, not at {offset}", 409))
+            return _tus(Refusal(f"the next piece begins at {row['offset']}, not at {offset}", 409))
         left = row["size"] - offset
         if (request.content_length or 0) > left:
-            return _tus(failure("too-large", f"{left:,} bytes of this file are missing, and more are sent", 413))
+            return _tus(Refusal(f"{left:,} bytes of this file are missing, and more are sent", 413, kind="too-large"))
         if self._running >= MOST_AT_ONCE:
             return _tus(busy("Too many files are sent at this moment; try again", 2))
         self._running += 1
@@ -229,7 +229,7 @@ def _other_version(request: web.Request) -> web.Response | None:
     """The answer to clients of another tus."""
     if request.headers.get("Tus-Resumable") == VERSION:
         return None
-    response = failure("refused", f"uploads speak tus {VERSION}; send the header Tus-Resumable: {VERSION}", 412)
+    response = Refusal(f"uploads speak tus {VERSION}; send the header Tus-Resumable: {VERSION}", 412)
     response.headers["Tus-Version"] = VERSION
     return _tus(response)
 

@@ -23,7 +23,7 @@ SELECT = 0x80
 """The select bit (S/E) in the last octet of a command."""
 INTERROGATED, COUNTERS_REQUESTED = 20, 37
 
-CAUSES = {
+_CAUSES = {
     7: "the station confirmed it negatively",
     9: "the station confirmed its deactivation",
     44: "the station does not know this type of command",
@@ -31,7 +31,11 @@ CAUSES = {
     46: "the station does not know the common address",
     47: "the station does not know the information object address",
 }
-"""Why a station says no (IEC 60870-5-101, 7.2.3), for people."""
+
+
+def cause_phrase(cause: int) -> str:
+    """Why a station says no (IEC 60870-5-101, 7.2.3), for people."""
+    return _CAUSES.get(cause, f"the station answered with cause {cause}")
 
 
 @dataclass(frozen=True, slots=True)

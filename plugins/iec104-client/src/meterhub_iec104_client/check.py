@@ -15,10 +15,10 @@ from meterhub_iec104_client import cp56
 from meterhub_iec104_client.asdu import (
     ACTIVATION_CON,
     ACTIVATION_TERM,
-    CAUSES,
     COUNTER_INTERROGATION,
     INTERROGATION,
     Asdu,
+    cause_phrase,
     parse,
 )
 from meterhub_iec104_client.elements import TYPES, time_tag
@@ -109,7 +109,7 @@ class _Walk:
         if asdu.type_id != type_id:
             self._keep(asdu)
         elif asdu.negative or asdu.cause >= 44:
-            self.reason = CAUSES.get(asdu.cause, f"cause {asdu.cause}")
+            self.reason = cause_phrase(asdu.cause)
             return "refused"
         elif asdu.cause == ACTIVATION_CON:
             return "confirmed but not ended"

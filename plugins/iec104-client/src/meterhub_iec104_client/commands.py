@@ -10,7 +10,7 @@ from functools import partial
 import c104
 from meterhub_sdk import NotDone, Refused, Value
 
-from meterhub_iec104_client.asdu import ACTIVATION_CON, CAUSES, SELECT, Asdu
+from meterhub_iec104_client.asdu import ACTIVATION_CON, SELECT, Asdu, cause_phrase
 from meterhub_iec104_client.errors import LinkLost
 from meterhub_iec104_client.link import Link
 from meterhub_iec104_client.settings import CommandName, MappedPoint
@@ -103,7 +103,7 @@ class Commanding:
                 self._waiting = None
                 answer.cancel()
         if asdu.negative or asdu.cause in (44, 45, 46, 47):
-            reason = CAUSES.get(asdu.cause, f"the station answered with cause {asdu.cause}")
+            reason = cause_phrase(asdu.cause)
             raise Refused(f"{point.label}: {reason} (IOA {point.target}, cause {asdu.cause})")
 
     async def _exchange(self, point: MappedPoint, encoded: object, answer: asyncio.Future[Asdu]) -> Asdu:

@@ -8,12 +8,12 @@ from collections.abc import Awaitable, Callable
 from meterhub_iec104_client.asdu import (
     ACTIVATION_CON,
     ACTIVATION_TERM,
-    CAUSES,
     CLOCK_SYNCHRONIZATION,
     COUNTER_INTERROGATION,
     END_OF_INITIALIZATION,
     INTERROGATION,
     Asdu,
+    cause_phrase,
 )
 from meterhub_iec104_client.link import Link
 from meterhub_iec104_client.settings import Station
@@ -66,10 +66,13 @@ class Procedures:
         for each in self._all:
             if each.silent_at is not None and each.silent_at <= now:
                 each.silent_at = None
-                failed.append((each.type_id, f"no answer within {self._patience} s"))
+                failed.append((each.type_id, self._unanswered()))
             if each.due is not None and each.due <= now:
                 await each.start(now, self._patience)
         return failed
+
+    def _unanswered(self) -> str:
+        return f"no answer within {self._patience} s"
 
     def take(self, asdu: Asdu, now: float) -> str:
         """An answer came; the reason when it is a refusal, else nothing."""
@@ -79,7 +82,7 @@ class Procedures:
             if asdu.type_id == each.type_id and each.silent_at is not None:
                 if asdu.negative or asdu.cause in (44, 45, 46, 47):
                     each.silent_at = None
-                    return CAUSES.get(asdu.cause, f"cause {asdu.cause}")
+                    return cause_phrase(asdu.cause)
                 if asdu.cause in (ACTIVATION_CON, ACTIVATION_TERM):
                     each.silent_at = None
         return ""

@@ -10,7 +10,7 @@ load profile alone) is sent in the order of its times.
 from __future__ import annotations
 
 import zlib
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import aclosing
 from typing import cast
 
@@ -35,22 +35,23 @@ class Arrivals:
         """Readings that were of the past."""
         self._hub = hub
         self._stations = stations
-        self._before: Position | None = None
+        self._before: list[Position] = []
+        self._repeating = False
         self._newest: dict[str, int] = {}
         self._seeds: dict[str, Reading] = {}
         self._until = 0.0
         self._last: Batch | None = None
 
-    def goes_on_after(self, before: Position | None) -> None:
-        """How far the last run came; ``None`` when there was none."""
-        self._before = before
+    def goes_on_after(self, before: Iterable[Position]) -> None:
+        """How far the last run came, the newest position last; nothing when there was none."""
+        self._before = list(before)
 
     async def seed(self, now: float) -> None:
         """Take the newest state of all points as the process image; ``now`` is monotonic."""
         present = await self._present(self._stations.points)
         self._stations.update(present.items(), seed=True)
         self._newest = {name: reading.time if reading.time else _EVER for name, reading in present.items()}
-        if self._before is not None:
+        if self._before:
             self._seeds = {name: reading for name, reading in present.items() if reading.time}
         self._until = now + _CATCHING_UP
 
@@ -58,7 +59,7 @@ class Arrivals:
         """The events that a batch makes; ``now`` is monotonic."""
         if not batch.readings:
             return []
-        readings = batch.readings if self._before is None else self._fresh(batch)
+        readings = self._fresh(batch) if self._before else batch.readings
         self._last = batch
         if self._seeds and now > self._until:
             self._seeds = {}
@@ -78,7 +79,7 @@ class Arrivals:
         past = self._hub.time.now() - _PRESENT
         for name, reading in readings:
             time = reading.time
-            if time >= (reached[name] if name in reached else newest.get(name, _EVER)) or time > past:
+            if time > past or time >= (reached[name] if name in reached else newest.get(name, _EVER)):
                 reached[name] = time
             elif name not in self._seeds:
                 doubtful.add(name)
@@ -87,14 +88,20 @@ class Arrivals:
         return list(doubtful)
 
     def _fresh(self, batch: Batch) -> Sequence[tuple[str, Reading]]:
-        """Without those that the last run made events of already: the hub repeats what nobody acknowledged."""
-        before, self._before = self._before, None
-        first = batch.sequence - len(batch.readings) + 1
-        if before is None or not first <= before.sequence <= batch.sequence:
-            return batch.readings
-        place = before.sequence - first
-        known = _digest(batch.readings[place]) == before.digest
-        return batch.readings[place + 1 :] if known else batch.readings
+        """Without those that the last run made events of already: the hub repeats what nobody acknowledged.
+
+        That may be several batches; in the first of them is a place that the last run knew, if the hub still counts
+        as it did.
+        """
+        readings, newest = batch.readings, self._before[-1].sequence
+        first = batch.sequence - len(readings) + 1
+        if not self._repeating:
+            known = [position for position in self._before if first <= position.sequence <= batch.sequence]
+            self._repeating = any(_digest(readings[place - first]) == digest for place, digest in known)
+        fresh = readings[max(0, newest + 1 - first) :] if self._repeating else readings
+        if not self._repeating or batch.sequence >= newest:
+            self._before = []
+        return fresh
 
     def _sorted_out(self, readings: Sequence[tuple[str, Reading]], present: Mapping[str, Reading]) -> list[Event]:
         past = self._hub.time.now() - _PRESENT
@@ -137,4 +144,5 @@ class Arrivals:
 
 
 def _digest(entry: tuple[str, Reading]) -> int:
-    return zlib.crc32(repr(entry).encode())
+    name, reading = entry
+    return zlib.crc32(f"{name} {reading.time} {reading.value!r} {reading.quality:d}".encode())

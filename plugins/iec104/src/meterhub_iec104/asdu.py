@@ -10,6 +10,7 @@ import struct
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import cache
 
 from meterhub_iec104.apci import MAX_ASDU, ProtocolError
 
@@ -66,6 +67,7 @@ Event = tuple[int, bytes]
 """What waits to be sent: its :func:`key`, and one information object with its address."""
 
 
+@cache  # the same number for all objects that share it, which keeps it near the processor
 def key(type_id: int, cause: int, common_address: int) -> int:
     """Type, cause and common address in 32 bits; objects of the same key may share an ASDU."""
     return type_id | cause << 8 | common_address << 16

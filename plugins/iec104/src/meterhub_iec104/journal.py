@@ -9,7 +9,7 @@ from collections import OrderedDict
 from meterhub_sdk import EventType, Hub, MeterhubError
 
 _PENDING = 1000
-_QUIET = 60.0
+QUIET = 60.0
 """Seconds for which the same event of one address is not recorded again; the status counts it."""
 _SOME = 10
 """Entries of one type about one address in that time, where each counts but not without end."""
@@ -40,14 +40,16 @@ class Journal:
         except asyncio.QueueFull:
             self.missed += 1
 
-    def note_seldom(self, event: EventType, about: str, now: float, **parameters: str | int) -> bool:
-        """Record an event unless the same was recorded about the same thing in the last minute.
+    def note_seldom(
+        self, event: EventType, about: str, now: float, *, quiet: float = QUIET, **parameters: str | int
+    ) -> bool:
+        """Record an event unless the same was recorded about the same thing in the last ``quiet`` seconds.
 
         ``now`` is monotonic time in seconds. Answers whether it is recorded.
         """
         entry = (event, about)
         last = self._noted.get(entry)
-        if last is not None and now < last + _QUIET:
+        if last is not None and now < last + quiet:
             return False
         self._noted[entry] = now
         self._noted.move_to_end(entry)
@@ -60,7 +62,7 @@ class Journal:
         """Record an event, unless the log got enough of them about the same thing in the last minute."""
         entry, now = (event, about), asyncio.get_running_loop().time()
         since, count = self._counted.get(entry, (now, 0))
-        if now >= since + _QUIET:
+        if now >= since + QUIET:
             since, count = now, 0
         self._counted[entry] = since, count + 1
         self._counted.move_to_end(entry)

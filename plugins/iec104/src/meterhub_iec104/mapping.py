@@ -12,6 +12,7 @@ from meterhub_iec104.composite import PackedPoints
 from meterhub_iec104.cyclic import Transmission
 from meterhub_iec104.mapping_settings import Group, Row, zone_of
 from meterhub_iec104.objects import InformationObject, TimeTag
+from meterhub_iec104.push import Push
 from meterhub_iec104.settings import Iec104Settings
 from meterhub_iec104.station import Station, Stations
 
@@ -19,11 +20,14 @@ from meterhub_iec104.station import Station, Stations
 def stations_of(config: Iec104Settings) -> Stations:
     """Every common address of the server, that of the server itself first, even where it has no rows."""
     objects: dict[int, list[InformationObject]] = {config.common_address: []}
+    rules: dict[Push, Push] = {}
     tag = cp56.Encoder(zone_of(config.time_zone)).encode if config.time_tags else None
     for group in config.groups:
         address = group.common_address or config.common_address
         of_station = objects.setdefault(address, [])
-        of_station += (_object(config, group, row, address, tag) for row in group.rows)
+        of_station += (
+            _object(config, group, row, address, rules.setdefault(row.rule, row.rule), tag) for row in group.rows
+        )
     for address, _ in config.commands.rows(config.common_address):
         objects.setdefault(address, [])
     return Stations(Station(address, items) for address, items in objects.items())
@@ -43,14 +47,14 @@ def transmissions_of(config: Iec104Settings, stations: Stations) -> Iterator[Tra
 
 
 def _object(
-    config: Iec104Settings, group: Group, row: Row, common_address: int, tag: TimeTag | None
+    config: Iec104Settings, group: Group, row: Row, common_address: int, push: Push, tag: TimeTag | None
 ) -> InformationObject:
     packed = row.type == "M_PS"
     return (PackedPoints if packed else InformationObject)(
         row.kind,
         row.ioa,
         row.names,
-        push=row.rule,
+        push=push,
         common_address=common_address,
         group=group.counter_group if row.kind.counter else group.interrogation_group,
         factor=row.scaling,

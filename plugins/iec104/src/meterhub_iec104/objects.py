@@ -25,6 +25,7 @@ class InformationObject:
     """
 
     __slots__ = (
+        "_always",
         "_doubtful",
         "_element",
         "_event_key",
@@ -65,6 +66,7 @@ class InformationObject:
         self.octets = address.to_bytes(ADDRESS_SIZE, "little")
         """The address as sent."""
         self._push = push
+        self._always = push.mode == "always"
         self._factor = factor
         self._tag = tag if kind.tagged is not None else None
         self._doubtful = doubtful
@@ -105,11 +107,11 @@ class InformationObject:
         else:
             sent, more = kind.fit(value, self._factor)
             quality |= more
-        push, before = self._push, self._element
         if seed:
             self._value, self._quality, self._last, self._element = sent, quality, sent, None
             return None
-        if quality == self._quality and not push.wants(sent, self._last):
+        push, before = self._push, self._element
+        if quality == self._quality and not (self._always or push.wants(sent, self._last)):
             if sent != self._value:
                 self._value, self._element = sent, None
             return None

@@ -19,6 +19,8 @@ from meterhub_iec104.queue import Chunk
 
 VERSION = 1
 MAX_RECORD = 16 * 1024 * 1024
+POSITIONS = 8
+"""Positions that are kept: more than there can be batches which the hub was not told yet that they are here."""
 
 _FRAME = struct.Struct("<II")
 _EVENTS = struct.Struct("<QqqI")
@@ -72,7 +74,8 @@ class Saved:
 
     next: int = 1
     """The number of the next event."""
-    position: Position | None = None
+    positions: deque[Position] = field(default_factory=lambda: deque(maxlen=POSITIONS))
+    """The newest ones, the last at the end."""
     groups: dict[str, SavedGroup] = field(default_factory=dict)
     damaged: int = 0
     """Files of which the end could not be read."""
@@ -85,9 +88,10 @@ def framed(kind: Kind, content: bytes) -> bytes:
     return _FRAME.pack(len(body), zlib.crc32(body)) + body
 
 
-def head(number: int, groups: Iterable[tuple[str, int, str]], position: Position | None, *, whole: bool) -> bytes:
+def head(number: int, groups: Iterable[tuple[str, int, str]], positions: Iterable[Position], *, whole: bool) -> bytes:
     """The first record: label, dropped events and address of each group; ``whole``: older files say nothing more."""
-    content = {"version": VERSION, "next": number, "whole": whole, "groups": list(groups), "position": position}
+    told = {"next": number, "whole": whole, "groups": list(groups), "positions": list(positions)}
+    content = {"version": VERSION, **told}
     return framed(Kind.HEAD, json.dumps(content).encode())
 
 
@@ -157,7 +161,7 @@ def _head(saved: Saved, content: memoryview) -> None:
     if told["version"] != VERSION:
         raise ValueError(f"version {told['version']}")
     saved.next = max(saved.next, told["next"])
-    saved.position = Position(*told["position"]) if told["position"] else saved.position
+    saved.positions = deque((Position(*position) for position in told["positions"]), POSITIONS)
     saved.order = []
     for label, dropped, address in told["groups"]:
         group = saved.groups.setdefault(label, SavedGroup())
@@ -180,7 +184,7 @@ def _take(saved: Saved, content: memoryview) -> None:
         for group in saved.order:
             group.chunks.append(chunk)
     saved.next = number
-    saved.position = Position(sequence, digest)
+    saved.positions.append(Position(sequence, digest))
 
 
 def _release(saved: Saved, content: memoryview) -> None:

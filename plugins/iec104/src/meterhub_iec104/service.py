@@ -27,8 +27,14 @@ from meterhub_iec104.status import ServerStatus, connection_status, conversion_o
 from meterhub_iec104.tracing import PointTracing
 from meterhub_iec104.transport import Server
 
+_GATHERING = 0.03
+"""Seconds for which batches that come without a pause between them gather, to be taken, written and sent together."""
+_MANY = 250
+"""Readings of a batch from which on more of them together would save nothing."""
 _PUBLISHING = 1.0
 """Seconds between two looks at the groups' own points."""
+_LOSSES = 3600.0
+"""Seconds between two entries of the event log about one full queue: a master may stay away for months."""
 
 
 class Iec104Server(Service[Iec104Settings]):
@@ -147,7 +153,7 @@ class Iec104Server(Service[Iec104Settings]):
             self._journal.note(events.QUEUES_DAMAGED, files=saved.damaged)
         if left_out:
             self._journal.note(events.EVENTS_LEFT_OUT, count=left_out)
-        self._arrivals.goes_on_after(saved.position)
+        self._arrivals.goes_on_after(saved.positions)
 
     def _wanted(self, key: int, item: bytes) -> bool:
         """Whether an event of the last run still fits the mapping."""
@@ -170,9 +176,13 @@ class Iec104Server(Service[Iec104Settings]):
             finally:
                 first.cancel()
                 await asyncio.gather(first, return_exceptions=True)
+            done = loop.time()
             async for batch in batches:  # acknowledges the one before, which is in the files by now
+                pause = loop.time() - done
                 await self._take(batch)
-                await asyncio.sleep(0)  # batches that are here already are handed out without a pause
+                if pause < _GATHERING:  # what comes after a pause goes out at once, and what follows gathers
+                    await asyncio.sleep(_GATHERING if len(batch.readings) < _MANY else 0)
+                done = loop.time()
 
     async def _take(self, batch: Batch) -> None:
         if batch.missed:
@@ -234,11 +244,15 @@ class Iec104Server(Service[Iec104Settings]):
         return values
 
     def _report_losses(self) -> None:
-        now = asyncio.get_running_loop().time()
         for group in self._groups.all:
             count = group.dropped - group.reported
             if count > 0 and self._journal.note_seldom(
-                events.EVENTS_DROPPED, group.label, now, count=count, group=group.label
+                events.EVENTS_DROPPED,
+                group.label,
+                asyncio.get_running_loop().time(),
+                quiet=_LOSSES,
+                count=count,
+                group=group.label,
             ):
                 group.reported = group.dropped
 

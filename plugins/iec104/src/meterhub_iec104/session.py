@@ -56,6 +56,7 @@ class Session:
         self.closed = False
         """The connection is gone."""
         self._control = control
+        self._room = _MAX_REPLIES + _MAX_PROCEDURES * (len(control.stations.by_address) - 1)  # each station answers
         self._write_out = write_out
         self._replies: deque[tuple[_Load, bytes]] = deque()
         self._procedures: deque[tuple[tuple[int, int, bytes], Iterator[bytes]]] = deque()
@@ -112,13 +113,13 @@ class Session:
         if names := tracing.sent(asdu, self.link.sent, self.origin):
             self._traced.append((self.link.sent, names))
 
-    def reply(self, asdu: bytes) -> None:
-        """Send an answer before anything else; a master that stopped data transfer gets none."""
+    def reply(self, *asdus: bytes) -> None:
+        """Send an answer, or one of each station, first; a master that stopped data transfer gets none."""
         if not self.started:
             return
-        if len(self._replies) >= _MAX_REPLIES:
+        if len(self._replies) >= self._room:
             raise ProtocolError(f"{_MAX_REPLIES} requests came without their answers being acknowledged")
-        self._replies.append((_Load.OTHER, asdu))
+        self._replies.extend((_Load.OTHER, asdu) for asdu in asdus)
 
     def begin(self, request: Asdu, answers: Iterator[bytes]) -> bool:
         """Send a long answer behind all replies, as the window allows; ``False`` when too many are under way."""

@@ -53,7 +53,7 @@ class Stations:
 
     def __init__(self, stations: Iterable[Station]) -> None:
         self.by_address = {station.common_address: station for station in stations}
-        self._single: dict[str, list[InformationObject]] = {}
+        self._single: dict[str, tuple[InformationObject, ...]] = {}
         self._composite: dict[str, list[Composite]] = {}
         for station in self.by_address.values():
             for item in station.objects.values():
@@ -62,7 +62,7 @@ class Stations:
 
     def _register(self, item: InformationObject) -> None:
         if len(item.names) == 1:
-            self._single.setdefault(item.names[0], []).append(item)
+            self._single[item.names[0]] = (*self._single.get(item.names[0], ()), item)
             return
         composite = Composite(item)
         for name in item.names:
@@ -104,7 +104,8 @@ class Stations:
                         _settle(waiting, events, seed)
                     group.note(name, reading)
                     waiting[group] = None
-        _settle(waiting, events, seed)
+        if waiting:
+            _settle(waiting, events, seed)
         return events
 
 

@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from fractions import Fraction
+from typing import Annotated
 
 from meterhub_sdk import Feature, Point, Quality, Reading, Service
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, WithJsonSchema
 
 from meterhub_load_curve import recording, registers
 from meterhub_load_curve.meter import ENERGIES, POWERS, Meter
@@ -23,7 +24,10 @@ SOURCE = "recorded household, 1 and 2 February 2007"
 class LoadCurveStatus(BaseModel):
     """Where a load curve stands."""
 
-    recorded_time: datetime = Field(title="Place in the recording", description="Local time of the recording.")
+    # It has no time zone, and JSON Schema's date-time (RFC 3339) has one.
+    recorded_time: Annotated[datetime, WithJsonSchema({"type": "string"})] = Field(
+        title="Place in the recording", description="Local time of the recording."
+    )
     rounds: int = Field(title="Times repeated since the start")
     speed: float = Field(title="Speed")
     energies: dict[str, int] = Field(title="Registers (Wh, varh)")

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import version
 
-from meterhub_sdk import Conversion, Feature, MeterhubError, NotDone, Peer, Quality, Service, together
+from meterhub_sdk import (
+    Conversion,
+    Feature,
+    MeterhubError,
+    NotDone,
+    Peer,
+    Point,
+    Quality,
+    Reading,
+    Service,
+    together,
+)
 from meterhub_sdk.serial import LineStatistics
 from meterhub_sdk.tls import Handshakes, TlsStatus
 from pydantic import BaseModel, Field
@@ -22,6 +33,8 @@ from meterhub_modbus.serial_end import SerialEnd
 from meterhub_modbus.settings import ModbusServerConfig
 from meterhub_modbus.tcp import TcpServer
 
+CONNECTED = "clients/connected"
+"""The point that says whether a client is connected over TCP."""
 _LEAST = 0.1
 """Seconds: the shortest time that the hub gives a write."""
 
@@ -59,6 +72,11 @@ class ModbusServer(Service[ModbusServerConfig]):
     _station: RtuStation | None = None
     _serial: SerialEnd | None = None
 
+    def points(self) -> Iterator[Point]:
+        """Whether somebody is connected, where anybody can be."""
+        if self.config.port is not None:
+            yield Point(name=CONNECTED, type="bool", title="A client is connected")
+
     async def run(self) -> None:
         """Serve until cancelled."""
         self._mapping = mapping = Mapping(self.config)
@@ -72,6 +90,8 @@ class ModbusServer(Service[ModbusServerConfig]):
                 handshakes = await Handshakes.of(self.hub, self.config, TLS_EVENTS, server.refuse)
                 await server.start(self.config.port, handshakes)
             ends = [] if serial is None else [serial.run()]
+            if self.config.port is not None:
+                ends.append(self._tell(server))
             await together(notices.run(), self._follow(mapping), *ends)
         finally:
             await server.close()
@@ -83,6 +103,17 @@ class ModbusServer(Service[ModbusServerConfig]):
             return None
         self._station = station = RtuStation(handler, f"serial port {port}")
         return SerialEnd(self.hub, port, station, self.config.turnaround / 1000, self.config.priority)
+
+    async def _tell(self, server: TcpServer) -> None:
+        """Publish whether a client is connected, now and at each change."""
+        told: bool | None = None
+        while True:
+            server.changed.clear()
+            if (connected := bool(server.connections)) is not told:
+                told = connected
+                reading = Reading(connected, self.hub.time.now(), clock=self.hub.time.validity())
+                await self.hub.points.publish({CONNECTED: reading})
+            await server.changed.wait()
 
     async def _follow(self, mapping: Mapping) -> None:
         """Put into the banks what the hub brings."""

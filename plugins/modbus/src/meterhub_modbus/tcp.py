@@ -61,6 +61,8 @@ class TcpServer:
         self.notices = notices
         self.traffic = Traffic()
         self.connections: set[Connection] = set()
+        self.changed = asyncio.Event()
+        """Somebody came or went."""
         self._allowed = AllowList(config.allowed)
         self._server: asyncio.Server | None = None
         self._handshakes: Handshakes | None = None
@@ -106,6 +108,16 @@ class TcpServer:
             return True
         return False
 
+    def enter(self, connection: Connection) -> None:
+        """It may stay."""
+        self.connections.add(connection)
+        self.changed.set()
+
+    def leave(self, connection: Connection) -> None:
+        """It is over, and its place is free."""
+        self.connections.discard(connection)
+        self.changed.set()
+
     def refuse(self, peer: str, why: str) -> None:
         """Count a client that was refused, and note it."""
         self.traffic.refused += 1
@@ -149,7 +161,7 @@ class Connection(asyncio.Protocol):
         with contextlib.suppress(OSError):
             transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
         self._server.traffic.accepted += 1
-        self._server.connections.add(self)
+        self._server.enter(self)
         self._record(transport)
         self._watch()
 
@@ -168,7 +180,7 @@ class Connection(asyncio.Protocol):
         if self._channel is not None:
             self._channel.close()
         if self._writing is None:
-            self._server.connections.discard(self)
+            self._server.leave(self)
         self._buffer.clear()
         if self._timer is not None:
             self._timer.cancel()
@@ -264,7 +276,7 @@ class Connection(asyncio.Protocol):
         finally:
             self._writing = None
             if self._lost:
-                self._server.connections.discard(self)
+                self._server.leave(self)
         self._active = self._loop.time()
         if not self._transport.is_closing():
             self._send([frame])

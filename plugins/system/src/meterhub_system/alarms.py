@@ -17,6 +17,16 @@ from meterhub_system.events import (
 from meterhub_system.settings import Limits
 
 SELDOM = 60.0
+_RAISED = {
+    "disk": "the disk is nearly full",
+    "memory": "memory is low",
+    "temperature": "the temperature is high",
+}
+
+
+def raised_words(name: str) -> str:
+    """What is wrong while the alarm of this name is raised."""
+    return _RAISED[name]
 
 
 @dataclass(slots=True)
@@ -27,7 +37,6 @@ class Alarm:
     hysteresis: float
     above: EventType
     below: EventType
-    words: str
     raised: bool = False
     changed_at: float | None = None
 
@@ -48,13 +57,13 @@ class Alarms:
     def __init__(self, hub: Hub, limits: Limits) -> None:
         self._hub = hub
         rows = (
-            ("disk", limits.disk, DISK_NEARLY_FULL, DISK_HAS_ROOM, "the disk is nearly full"),
-            ("memory", limits.memory, MEMORY_LOW, MEMORY_NORMAL, "memory is low"),
-            ("temperature", limits.temperature, TEMPERATURE_HIGH, TEMPERATURE_NORMAL, "the temperature is high"),
+            ("disk", limits.disk, DISK_NEARLY_FULL, DISK_HAS_ROOM),
+            ("memory", limits.memory, MEMORY_LOW, MEMORY_NORMAL),
+            ("temperature", limits.temperature, TEMPERATURE_HIGH, TEMPERATURE_NORMAL),
         )
         self._alarms = {
-            name: Alarm(limit, limits.hysteresis, above, below, words)
-            for name, limit, above, below, words in rows
+            name: Alarm(limit, limits.hysteresis, above, below)
+            for name, limit, above, below in rows
             if limit is not None
         }
 
@@ -70,4 +79,4 @@ class Alarms:
     @property
     def raised(self) -> list[str]:
         """What is wrong now, in words."""
-        return [alarm.words for alarm in self._alarms.values() if alarm.raised]
+        return [raised_words(name) for name, alarm in self._alarms.items() if alarm.raised]

@@ -22,7 +22,7 @@ TITLES: dict[LampName, str] = {
     "ethernet-speed": "Ethernet speed",
 }
 CONNECTED = "*/*/connected"
-"""The points by which services say that a connection carries process data; management and tunnels have none."""
+"""The points by which services say that a connection carries process data; management and VPN have none."""
 _FAST = 100
 
 

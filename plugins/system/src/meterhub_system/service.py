@@ -148,10 +148,20 @@ class System(Service[SystemConfig]):
 
     def _problems(self) -> list[str]:
         verdict = self._clock.verdict
-        clock = [f"the clock is {verdict.validity.name.lower()}"] if verdict and verdict.validity != Clock.VALID else []
-        leds = [f"the LED of the lamp {lamp} cannot be set" for lamp in self._leds.failures]
+        clock = [clock_words(verdict.validity)] if verdict and verdict.validity != Clock.VALID else []
+        leds = [led_words(lamp) for lamp in self._leds.failures]
         return [*self._alarms.raised, *clock, *leds]
 
     def _lamp(self, lamp: LampName) -> LampStatus:
         failure = self._leds.failures.get(lamp, "")
         return LampStatus(lamp=lamp, state=self._lamps[lamp], led=self._leds.name_of(lamp), failure=failure)
+
+
+def clock_words(validity: Clock) -> str:
+    """What is wrong with a clock that is not valid."""
+    return "the clock is wrong" if validity == Clock.INVALID else "nobody vouches for the clock"
+
+
+def led_words(lamp: str) -> str:
+    """What is wrong with a lamp whose LED fails."""
+    return f"the LED of the lamp {lamp} cannot be set"

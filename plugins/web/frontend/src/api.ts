@@ -9,6 +9,7 @@ export type FailureKind =
   | "invalid"
   | "not-found"
   | "login"
+  | "code"
   | "forbidden"
   | "refused"
   | "unknown"
@@ -32,6 +33,8 @@ export interface Session {
   user: string;
   roles: string[];
   via?: string;
+  /** The password is the one that the instance made up. */
+  initial_password?: boolean;
 }
 
 export type Arguments = Record<string, unknown>;
@@ -103,6 +106,9 @@ export async function all<T>(path: string, args: Arguments, rows: string, cursor
 }
 
 export const whoami = (): Promise<Session> => exchange<Session>("GET", `${API}/session?background=true`);
-export const login = (user: string, password: string): Promise<Session> =>
-  exchange<Session>("POST", `${API}/session`, { user, password });
+/** Log in; the failure `code` says that the user's second factor is needed too. */
+export const login = (user: string, password: string, code = ""): Promise<Session> =>
+  exchange<Session>("POST", `${API}/session`, { user, password, code });
+/** What the button for the login through an identity provider says, empty for the usual words; null for no button. */
+export const provider = (): Promise<{ label: string | null }> => exchange("GET", `${API}/session/provider`);
 export const logout = (): Promise<void> => exchange<void>("DELETE", `${API}/session`);

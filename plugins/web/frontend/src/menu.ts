@@ -9,6 +9,10 @@ export interface Entry {
   /** The element that shows it, and what it is about. */
   tag: string;
   subject?: string;
+  /** The heading below that of the section, such as "Servers". */
+  group?: string;
+  /** A service that is not in the configuration. */
+  unused?: boolean;
 }
 
 export interface Section {
@@ -22,11 +26,14 @@ interface Fixed {
   tag: string;
   /** Shown when one of these may be read. */
   needs: string[];
+  subject?: string;
+  group?: string;
 }
 
 const FIXED: Record<string, Fixed[]> = {
   Device: [
     { route: "/device/info", title: "Info", tag: "page-info", needs: ["/status/instance"] },
+    { route: "/device/getting-started", title: "Getting started", tag: "page-getting-started", needs: ["/command/configuration/enter"] },
     { route: "/device/identifiers", title: "Identifiers", tag: "page-identifiers", needs: ["/status/identifiers"] },
     { route: "/device/monitoring", title: "Monitoring", tag: "page-monitoring", needs: ["/status/system"] },
     { route: "/device/tls-certificates", title: "TLS certificates", tag: "page-certificates", needs: ["/status/http"] },
@@ -37,12 +44,15 @@ const FIXED: Record<string, Fixed[]> = {
     { route: "/device/plugins", title: "Plugins", tag: "page-plugins", needs: ["/status/plugins"] },
     { route: "/device/secrets", title: "Passwords and keys", tag: "page-secrets", needs: ["/status/secrets"] },
     { route: "/device/time", title: "Time", tag: "page-time", needs: ["/status/clock"] },
+    { route: "/device/instance", title: "Name and time zone", tag: "page-core-section", subject: "instance", needs: ["/configuration/instance"] },
+    { route: "/device/event-log-settings", title: "Event log settings", tag: "page-core-section", subject: "event-log", needs: ["/configuration/event-log"] },
+    { route: "/device/workers", title: "Worker processes", tag: "page-core-section", subject: "workers", needs: ["/configuration/workers"] },
   ],
   Communication: [],
   "Protocol conversion": [
     { route: "/protocol-conversion/info", title: "Info", tag: "page-conversion", needs: ["/status/protocol-conversion"] },
     { route: "/protocol-conversion/points", title: "Points", tag: "page-points", needs: ["/data/points"] },
-    { route: "/protocol-conversion/synthesizers", title: "Manage synthesizers", tag: "page-synthesizers", needs: ["/status/synthesizers"] },
+    { route: "/protocol-conversion/synthesizers", title: "Manage synthesizers", tag: "page-synthesizers", needs: ["/status/synthesizers"], group: "Synthesizers" },
   ],
   Service: [
     { route: "/service/logged-data", title: "Logged data", tag: "page-logged-data", needs: ["/command/data-logger/query"] },
@@ -63,6 +73,13 @@ const placed = (service: ServiceInfo): string => {
 
 const slug = (text: string): string => text.toLowerCase().replace(/[^a-z0-9]+/g, "-");
 
+/** The group of a service's place; one that is a page of the section already is none. */
+function groupOf(section: string, { place, menu }: ServiceInfo): { group?: string } {
+  const [above, group] = place.split("/");
+  if (above !== section || !group || FIXED[section]?.some(({ title }) => title === group)) return {};
+  return { group: menu[1] ?? group };
+}
+
 function ofServices(all: Descriptions, section: string): Entry[] {
   return all.services
     .filter((service) => placed(service) === section && service.active && !service.name.includes("@"))
@@ -71,6 +88,8 @@ function ofServices(all: Descriptions, section: string): Entry[] {
       title: service.title,
       tag: "page-service",
       subject: service.name,
+      unused: !all.services.some(({ name, configured }) => configured && name.split("@")[0] === service.name),
+      ...groupOf(section, service),
     }));
 }
 
@@ -85,6 +104,18 @@ function ofPlugins(all: Descriptions, section: string): Entry[] {
     }));
 }
 
+/** The address of the page of a service, or of one of its instances. */
+export function pageOf(all: Descriptions, service: string): string {
+  const found = all.services.find(({ name }) => name === service.split("@")[0]);
+  return found ? `/${slug(placed(found))}/${found.name}` : "/device/diagnostics";
+}
+
+/** The entries without a group, then each group. */
+export function grouped(entries: Entry[]): [group: string, entries: Entry[]][] {
+  const groups = [...new Set(entries.map(({ group = "" }) => group))].sort((one, other) => one.localeCompare(other));
+  return groups.map((group) => [group, entries.filter((entry) => (entry.group ?? "") === group)]);
+}
+
 /** The sections that have something for this user. */
 export function menu(all: Descriptions): Section[] {
   return Object.entries(FIXED)
@@ -93,7 +124,13 @@ export function menu(all: Descriptions): Section[] {
       entries: [
         ...fixed
           .filter((entry) => entry.needs.some((path) => may(all, path) || may(all, path, "post")))
-          .map(({ route, title, tag }) => ({ route, title: t(title), tag })),
+          .map(({ route, title, tag, subject, group }) => ({
+            route,
+            title: t(title),
+            tag,
+            ...(subject ? { subject } : {}),
+            ...(group ? { group: t(group) } : {}),
+          })),
         ...ofServices(all, section),
         ...ofPlugins(all, section),
       ],

@@ -1,6 +1,7 @@
 // What there is: paths, services and the models behind them, as the core describes them to this user.
 
 import { get } from "./api";
+import type { Instance } from "./instance";
 import { language } from "./t";
 
 export interface PathInfo {
@@ -31,6 +32,7 @@ export interface PageInfo {
 }
 
 export interface Descriptions {
+  instance: Instance;
   languages: Record<string, string>;
   paths: PathInfo[];
   services: ServiceInfo[];

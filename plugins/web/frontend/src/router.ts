@@ -10,6 +10,7 @@ export function navigate(path: string, { replace = false } = {}): boolean {
   if (path === route() && !replace) return true;
   if (!window.dispatchEvent(new CustomEvent("meterhub-leaving", { cancelable: true, detail: path }))) return false;
   history[replace ? "replaceState" : "pushState"](null, "", encodeURI(path));
+  if (!replace) scrollTo(0, 0);
   window.dispatchEvent(new Event(NAVIGATED));
   return true;
 }
@@ -21,7 +22,7 @@ export function followLinks(): void {
     const link = (event.target as Element | null)?.closest?.("a");
     if (!link || event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey) return;
     if (link.origin !== location.origin || link.target || link.hasAttribute("download")) return;
-    if (/^\/(api|assets|oauth)\//.test(link.pathname)) return;
+    if (/^\/(api|assets|login|oauth)\//.test(link.pathname)) return;
     event.preventDefault();
     navigate(decodeURI(link.pathname));
   });

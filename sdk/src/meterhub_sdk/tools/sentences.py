@@ -2,7 +2,8 @@
 
 A sentence with values in it becomes a template as translations have it: ``f"{self.point} is read-only"`` is found
 as ``{point} is read-only``. A value that has no name of its own is numbered: ``{1}``. What a function returns is found
-where the exception is given its result, or where the function is named as one that ``says`` something.
+where the exception is given its result, or where the function is named as one that ``says`` something; so are the rows
+of a table of the module that is looked up there, and the names of counters.
 """
 
 from __future__ import annotations
@@ -21,6 +22,9 @@ RAISED = frozenset({*_SDK, "ManifestError", "OverflowError", "Refused", "Unaccep
 
 SHOWN = frozenset({"action", "because", "detail", "message", "problem", "reason", "title"})
 """Keyword arguments whose texts are for people: they become fields of answers."""
+
+COUNTERS = "counters"
+"""The keyword argument whose names are shown: those of what a conversion counts."""
 
 _FUNCTIONS = ast.FunctionDef | ast.AsyncFunctionDef
 _WORD = re.compile(r"[A-Za-z]{2}")
@@ -83,6 +87,7 @@ class _Module:
         for node in nodes:
             if isinstance(node, ast.Call):
                 said: list[ast.expr] = [word.value for word in node.keywords if word.arg in SHOWN]
+                said += (key for word in node.keywords if word.arg == COUNTERS for key in _keys(word.value))
                 if _name(node.func) in self._raised | {"Fault"}:
                     said += node.args
                 for value in said:
@@ -97,6 +102,10 @@ class _Module:
             if isinstance(node, ast.Return | ast.Yield) and node.value is not None:
                 for value in node.value.elts if isinstance(node.value, ast.Tuple) else [node.value]:
                     yield from _templates(value, names)
+
+
+def _keys(value: ast.expr) -> list[ast.expr]:
+    return [key for key in value.keys if key is not None] if isinstance(value, ast.Dict) else []
 
 
 def _assigned(nodes: Iterable[ast.AST]) -> dict[str, list[ast.expr]]:
@@ -115,6 +124,9 @@ def _templates(value: ast.expr, names: dict[str, list[ast.expr]]) -> Iterator[st
     elif isinstance(value, ast.BoolOp):
         for part in value.values:
             yield from _templates(part, names)
+    elif found := _looked_up(value, names):
+        for each in found:
+            yield from _templates(each, {})
     elif isinstance(value, ast.Name):
         for assigned in names.get(value.id, []):
             if not isinstance(assigned, ast.Name | ast.IfExp):
@@ -126,6 +138,19 @@ def _templates(value: ast.expr, names: dict[str, list[ast.expr]]) -> Iterator[st
         for place in _parts(value):
             if isinstance(place, ast.Name):
                 yield from (part for part in _templates(place, names) if part.count(" ") > 1)
+
+
+def _looked_up(value: ast.expr, names: dict[str, list[ast.expr]]) -> list[ast.expr]:
+    """What a table of the module may hold: ``TABLE[key]`` or ``TABLE.get(key, otherwise)``."""
+    if isinstance(value, ast.Subscript):
+        table, otherwise = value.value, []
+    elif isinstance(value, ast.Call) and isinstance(value.func, ast.Attribute) and value.func.attr == "get":
+        table, otherwise = value.func.value, value.args[1:]
+    else:
+        return []
+    known = names.get(table.id, []) if isinstance(table, ast.Name) else []
+    rows = [row for each in known if isinstance(each, ast.Dict) for row in each.values]
+    return [*rows, *otherwise] if rows else []
 
 
 def _template(value: ast.expr) -> str:

@@ -6,6 +6,7 @@ import asyncio
 import random
 import tracemalloc
 
+import pytest
 from meterhub_dlms.client.association import Association
 from meterhub_dlms.client.bus.line import HdlcLine
 from meterhub_dlms.client.bus.waiting import Patience
@@ -102,6 +103,7 @@ async def connected(hdlc: HdlcLine) -> Association:
     raise AssertionError("the meter could not be reached any more")
 
 
+@pytest.mark.slow
 async def test_mutated_frames_never_become_values(meters):
     seed = random.randrange(2**32)
     print("seed", seed)

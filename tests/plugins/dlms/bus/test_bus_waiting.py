@@ -82,6 +82,7 @@ def test_no_wait_is_longer_than_the_time_out_and_all_are_as_long_as_ever(
         assert sum(taken) >= timeout * (retries + 1) - 0.02
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", ["logical-names", "short-names"])
 async def test_ten_meters_on_a_bad_line_publish_all_their_values_and_no_wrong_one(hub, read, until, names):
     registers = [

@@ -77,6 +77,7 @@ async def ask(association: Association, which: int, right: Callable[[Attribute],
         await association.get_encoded(PROFILE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("short", "protection"), KINDS, ids=["LN", "LN ciphered", "SN", "SN ciphered"])
 async def test_mutated_answers_are_a_documented_error_or_a_value(
     tiny_meter, credentials_for, memory_channel, database, short, protection

@@ -101,6 +101,7 @@ class World:
             self.captured.append(len(self.captured) / 10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("refuses", [(), (ByRange,)])
 @given(steps=STEPS)
 @settings(max_examples=60)

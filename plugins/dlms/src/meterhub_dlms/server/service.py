@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 
 from meterhub_sdk import ConfigError, Conversion, Feature, NotReady, Peer, Point, Reading, Service, together
 
@@ -26,6 +26,10 @@ from meterhub_dlms.server.status import DlmsServerStatus
 from meterhub_dlms.server.throttle import Throttle
 from meterhub_dlms.server.wrapper_connection import WrapperConnections
 from meterhub_dlms.transport.tcp_listener import Serve, TcpListener
+
+CONNECTED = "clients/connected"
+"""The point that says whether a client is connected over TCP."""
+_LOOK = 1.0
 
 
 class DlmsServer(Service[DlmsServerConfig]):
@@ -56,9 +60,11 @@ class DlmsServer(Service[DlmsServerConfig]):
         """The same for HDLC."""
         return None if self._hdlc is None else self._hdlc.port
 
-    def points(self) -> Iterable[Point]:
-        """The tariffs of calendars."""
-        return offered_points(self.config)
+    def points(self) -> Iterator[Point]:
+        """The tariffs of calendars, and whether somebody is connected, where anybody can be."""
+        yield from offered_points(self.config)
+        if self.config.tcp or self.config.hdlc_port is not None:
+            yield Point(name=CONNECTED, type="bool", title="A client is connected")
 
     async def run(self) -> None:
         """Serve until cancelled; ``NotReady`` when a TCP port is taken, ``ConfigError`` without a secret."""
@@ -108,6 +114,8 @@ class DlmsServer(Service[DlmsServerConfig]):
             self._hdlc = self._listener(reception, HdlcConnections(reception).serve)
             await self._open(self._hdlc, config.hdlc_port)
         work = [background.run()]
+        if self._listeners:
+            work.append(self._tell(self._listeners))
         if config.serial_port is not None:
             self._serial = SerialServer(self.hub, reception, config.serial_port)
             work.append(self._serial.run())
@@ -116,6 +124,16 @@ class DlmsServer(Service[DlmsServerConfig]):
             await together(*work)
         finally:
             self.ready = False
+
+    async def _tell(self, listeners: list[TcpListener]) -> None:
+        """Publish whether a client is connected over TCP: now, and when that changed."""
+        told: bool | None = None
+        while True:
+            if (connected := any(listener.connections for listener in listeners)) is not told:
+                told = connected
+                reading = Reading(connected, self.hub.time.now(), clock=self.hub.time.validity())
+                await self.hub.points.publish({CONNECTED: reading})
+            await asyncio.sleep(_LOOK)
 
     def _listener(self, reception: Reception, serve: Serve) -> TcpListener:
         return TcpListener(self.config.host, self.config.connections, reception.guarded(serve))

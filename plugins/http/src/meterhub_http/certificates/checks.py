@@ -22,7 +22,7 @@ def checked(given: Identity, now: datetime.datetime) -> Identity:
     public = public_bytes(given.key.public_key())
     own = next((each for each in given.chain if public_bytes(each.public_key()) == public), None)
     if own is None:
-        wrong("key", f"the private key is not that of the certificate of {shown(given.chain[0].subject)}")
+        wrong("key", message=f"the private key is not that of the certificate of {shown(given.chain[0].subject)}")
     chain = _ordered(own, given.chain)
     for certificate in chain:
         _dates(certificate, now)
@@ -38,7 +38,7 @@ def _readable(certificate: x509.Certificate) -> None:
         ChainRow.of(certificate)
         certificate.public_key()
     except _NOT_READ as error:
-        wrong("chain", f"a certificate in it cannot be read: {str(error)[:120]}")
+        wrong("chain", message=f"a certificate in it cannot be read: {str(error)[:120]}")
 
 
 def _ordered(own: x509.Certificate, given: tuple[x509.Certificate, ...]) -> tuple[x509.Certificate, ...]:
@@ -48,7 +48,7 @@ def _ordered(own: x509.Certificate, given: tuple[x509.Certificate, ...]) -> tupl
         above = next((each for each in left if _signed(chain[-1], each)), None)
         if above is None:
             stray, last = shown(left[0].subject), shown(chain[-1].subject)
-            wrong("chain", f"{stray} has not signed {last}; leave it out, or give those between")
+            wrong("chain", message=f"{stray} has not signed {last}; leave it out, or give those between")
         left.remove(above)
         chain.append(above)
     return tuple(chain)
@@ -65,12 +65,12 @@ def _signed(certificate: x509.Certificate, by: x509.Certificate) -> bool:
 def _dates(certificate: x509.Certificate, now: datetime.datetime) -> None:
     begins, ends = certificate.not_valid_before_utc, certificate.not_valid_after_utc
     if ends < now:
-        wrong("chain", f"the certificate of {shown(certificate.subject)} expired on {ends:%Y-%m-%d}")
+        wrong("chain", message=f"the certificate of {shown(certificate.subject)} expired on {ends:%Y-%m-%d}")
     if begins > now:
         wrong(
             "chain",
-            f"the certificate of {shown(certificate.subject)} is valid from {begins:%Y-%m-%d %H:%M} UTC on, and the "
-            f"clock here says {now:%Y-%m-%d %H:%M}",
+            message=f"the certificate of {shown(certificate.subject)} is valid from {begins:%Y-%m-%d %H:%M} UTC on, "
+            f"and the clock here says {now:%Y-%m-%d %H:%M}",
         )
 
 
@@ -79,16 +79,18 @@ def _usage(own: x509.Certificate) -> None:
     try:
         extensions = own.extensions
     except ValueError as error:
-        wrong("chain", f"the extensions of the certificate cannot be read: {str(error)[:120]}")
+        wrong("chain", message=f"the extensions of the certificate cannot be read: {str(error)[:120]}")
     for extension in extensions:
         value = extension.value
         servers = (ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE)
         if isinstance(value, x509.ExtendedKeyUsage) and not any(usage in servers for usage in value):
-            wrong("chain", "the certificate may not be used for servers; ask for one with serverAuth")
+            wrong("chain", message="the certificate may not be used for servers; ask for one with serverAuth")
         if isinstance(value, x509.KeyUsage) and not (value.digital_signature or value.key_encipherment):
-            wrong("chain", "the certificate may not be used for TLS; ask for one with digitalSignature")
+            wrong("chain", message="the certificate may not be used for TLS; ask for one with digitalSignature")
     if not alternative_names(own):
-        wrong("chain", "the certificate has no alternative names, without which browsers refuse it; ask for them")
+        wrong(
+            "chain", message="the certificate has no alternative names, without which browsers refuse it; ask for them"
+        )
 
 
 def _authority(certificate: x509.Certificate) -> None:
@@ -97,4 +99,4 @@ def _authority(certificate: x509.Certificate) -> None:
     except (x509.ExtensionNotFound, ValueError):
         is_authority = False
     if not is_authority:
-        wrong("chain", f"{shown(certificate.subject)} stands in the chain and may not sign certificates")
+        wrong("chain", message=f"{shown(certificate.subject)} stands in the chain and may not sign certificates")

@@ -65,7 +65,7 @@ def request_for(asked: RequestArguments, key: Key, own: Names) -> bytes:
     try:
         names = Names.of(asked.names)
     except ValueError as error:
-        wrong("names", str(error))
+        wrong("names", message=str(error))
     if not asked.names:
         common = [asked.common_name.lower()] if HOST.fullmatch(asked.common_name) else []
         names = Names(tuple(dict.fromkeys([*common, *own.hosts])), own.addresses)

@@ -108,7 +108,9 @@ class Certificates:
         async with self._busy:
             raw = self._shelf.read(REQUEST)
             if raw is None:
-                wrong("chain", "no certificate was requested here; request one, or upload the chain with its key")
+                wrong(
+                    "chain", message="no certificate was requested here; request one, or upload the chain with its key"
+                )
             await self._take(Identity(chain, read_key(raw)))
             self._shelf.delete(REQUEST)
 
@@ -147,7 +149,7 @@ class Certificates:
             context = self._shelf.context(CANDIDATE)
         except ValueError as error:
             self._shelf.delete(CANDIDATE)
-            wrong("chain", f"OpenSSL does not take this certificate: {error}")
+            wrong("chain", message=f"OpenSSL does not take this certificate: {error}")
         self._shelf.rename(CANDIDATE, UPLOADED)
         self._uploaded, self._problem = Held(good, context), ""
         await self.look()

@@ -11,7 +11,7 @@ TEXT = (
 )
 
 _PATH = {"type": "array", "items": {"anyOf": [{"type": "string"}, {"type": "integer"}]}}
-_KINDS = ["invalid", "not-found", "login", "forbidden", "refused", "unknown", "busy", "too-large"]
+_KINDS = ["invalid", "not-found", "login", "code", "forbidden", "refused", "unknown", "busy", "too-large"]
 
 
 def _object(properties: dict[str, Any], *required: str) -> dict[str, Any]:
@@ -26,11 +26,30 @@ SCHEMAS: dict[str, Any] = {
     "Failure": _object({"error": {"type": "string", "enum": _KINDS}, "message": _TEXT, "faults": _FAULTS}),
     "Saved": _object({"saved": {"type": "boolean"}, "errors": _FAULTS}),
     "Session": _object(
-        {"user": _TEXT, "roles": {"type": "array", "items": _TEXT}, "via": {"enum": ["session", "token"]}},
+        {
+            "user": _TEXT,
+            "roles": {"type": "array", "items": _TEXT},
+            "via": {"enum": ["session", "provider", "token"]},
+            "initial_password": {"type": "boolean", "description": "The instance made it: choose your own."},
+        },
         "user",
         "roles",
+        "initial_password",
     ),
-    "Login": {**_object({"user": _TEXT, "password": {**_TEXT, "format": "password"}}), "additionalProperties": False},
+    "Instance": _object({"name": _TEXT, "language": {"anyOf": [_TEXT, {"type": "null"}]}}),
+    "Provider": _object({"label": {"anyOf": [_TEXT, {"type": "null"}]}}),
+    "Login": {
+        **_object(
+            {
+                "user": _TEXT,
+                "password": {**_TEXT, "format": "password"},
+                "code": {**_TEXT, "description": "Of the second factor, where the answer without it was 401 code."},
+            },
+            "user",
+            "password",
+        ),
+        "additionalProperties": False,
+    },
     "Service": _object(
         {
             "name": _TEXT,
@@ -127,6 +146,14 @@ PATHS: dict[str, Any] = {
             "responses": {**_answer(_TEXT, "text/plain"), **failures("401", "403", "429", "504")},
         }
     },
+    "/api/v1/instance": {
+        "get": {
+            "operationId": "instance",
+            "summary": "Name and language of the instance, as before a login",
+            "security": [{}],
+            "responses": {**_answer({"$ref": "#/components/schemas/Instance"}), **failures("429", "504")},
+        }
+    },
     "/api/v1/session": {
         "get": {
             "operationId": "session",
@@ -138,13 +165,24 @@ PATHS: dict[str, Any] = {
             "summary": "Log in: sets the cookie of a session",
             "security": [{}],
             "requestBody": _LOGIN,
-            "responses": {**_answer(_SESSION), **failures("400", "403", "408", "413", "415", "422", "429", "504")},
+            "responses": {
+                **_answer(_SESSION),
+                **failures("400", "401", "403", "408", "413", "415", "422", "429", "504"),
+            },
         },
         "delete": {
             "operationId": "logout",
             "summary": "Log out",
             "responses": {"204": {"description": "Done."}, **failures("401", "409", "429", "504")},
         },
+    },
+    "/api/v1/session/provider": {
+        "get": {
+            "operationId": "session_provider",
+            "summary": "What the button for the login through an identity provider says, where there is one",
+            "security": [{}],
+            "responses": {**_answer({"$ref": "#/components/schemas/Provider"}), **failures("429", "504")},
+        }
     },
     "/api/v1/stream": {
         "get": {

@@ -82,8 +82,7 @@ class Procedures:
 
     def read(self, asdu: Asdu, addressed: Addressed, replies: Replies) -> None:
         """C_RD_NA_1: one object, to the master that asked only."""
-        for station in addressed:
-            replies.reply(station.read(asdu.object_address, asdu.originator))
+        replies.reply(*(station.read(asdu.object_address, asdu.originator) for station in addressed))
 
     def test(self, asdu: Asdu, addressed: Addressed, replies: Replies) -> None:
         """C_TS_TA_1: the counter and the time come back as they were."""
@@ -95,9 +94,9 @@ class Procedures:
         confirm(asdu, addressed, replies, negative=not accepted)
         if accepted:
             self._reset()
-            for station in addressed:
-                content = (bytes(ADDRESS_SIZE), _REMOTE_RESET)
-                replies.reply(build(Type.M_EI_NA_1, Cause.INITIALIZED, station.common_address, content, 1))
+            content = (bytes(ADDRESS_SIZE), _REMOTE_RESET)
+            addresses = (station.common_address for station in addressed)
+            replies.reply(*(build(Type.M_EI_NA_1, Cause.INITIALIZED, address, content, 1) for address in addresses))
 
     def clock(self, asdu: Asdu, addressed: Addressed, replies: Replies) -> None:
         """C_CS_NA_1: refused, confirmed, or forwarded to a point and confirmed when its device has the time."""
@@ -133,9 +132,13 @@ class Procedures:
 
 def confirm(asdu: Asdu, addressed: Addressed, replies: Replies, *, negative: bool = False) -> None:
     """Mirror a request with the confirming cause, once for each station; what has none is an unknown cause."""
+    _confirm(asdu, dict.fromkeys(addressed, negative), replies)
+
+
+def _confirm(asdu: Asdu, negative: Mapping[Station, bool], replies: Replies) -> None:
     cause = _CONFIRMING.get(asdu.cause, Cause.UNKNOWN_CAUSE)
-    for station in addressed:
-        replies.reply(asdu.mirrored(cause, station.common_address, negative=negative))
+    told = ((station.common_address, no) for station, no in negative.items())
+    replies.reply(*(asdu.mirrored(cause, address, negative=no) for address, no in told))
 
 
 def _answer(asdu: Asdu, addressed: Addressed, replies: Replies, data: Mapping[Station, Iterator[bytes]]) -> None:
@@ -148,5 +151,4 @@ def _answer(asdu: Asdu, addressed: Addressed, replies: Replies, data: Mapping[St
         for station, objects in data.items()
     )
     begun = bool(data) and replies.begin(asdu, answers)
-    for station in addressed:
-        confirm(asdu, (station,), replies, negative=not begun or station not in data)
+    _confirm(asdu, {station: not begun or station not in data for station in addressed}, replies)

@@ -23,8 +23,8 @@ class Replies(Protocol):
     def closed(self) -> bool:
         """Whether the connection is gone."""
 
-    def reply(self, asdu: bytes) -> None:
-        """Send an answer before anything else."""
+    def reply(self, *asdus: bytes) -> None:
+        """Send an answer, or those of several stations to one request, before anything else."""
 
     def begin(self, request: Asdu, answers: Iterator[bytes]) -> bool:
         """Send a long answer behind all replies, as the window allows; ``False`` when too many are under way."""

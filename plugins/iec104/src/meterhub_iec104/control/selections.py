@@ -1,7 +1,7 @@
 """Select before operate: who may execute what, and until when.
 
 IEC 60870-5-5, 6.8. One selection for each information object, bound to the master that made it.
-Sans-io: the monotonic time comes in, and what lapsed is fetched by :meth:`Selections.lapsed`.
+Sans-io: the monotonic time comes in, and what lapsed is fetched by :meth:`Selections.lapsed` before any execute.
 """
 
 from __future__ import annotations
@@ -42,6 +42,8 @@ class Selections(Generic[Owner, What]):
     def __init__(self, timeout: float) -> None:
         self.timeout = timeout
         self._made: dict[Place, Selection[Owner, What]] = {}
+        self._late: set[tuple[Place, Owner]] = set()
+        """Who let a selection lapse and did not say since what to do with the object."""
 
     def __len__(self) -> int:
         return len(self._made)
@@ -55,17 +57,22 @@ class Selections(Generic[Owner, What]):
         """
         self._not_of_another(place, owner, now)
         before = self._current(place, now)
+        self._late.discard((place, owner))
         self._made[place] = Selection(place, owner, content, now + self.timeout, what)
         return before
 
     def take(self, place: Place, owner: Owner, content: bytes, now: float) -> Selection[Owner, What] | None:
         """The selection to be executed, which ends with that; ``None`` where the object is not selected.
 
-        :class:`NotSelected` where somebody else has it, or where ``content`` is not what was selected; the
-        latter ends the selection, because what its master wants is not clear any more.
+        :class:`NotSelected` where somebody else has it, where ``content`` is not what was selected, or where the
+        selection lapsed. The latter two end the selection, because what its master wants is not clear any more:
+        its next command stands for itself.
         """
         self._not_of_another(place, owner, now)
         made = self._current(place, now)
+        if (place, owner) in self._late:
+            self._late.discard((place, owner))
+            raise NotSelected("it was selected, and its selection lapsed")
         if made is None:
             return None
         del self._made[place]
@@ -75,6 +82,7 @@ class Selections(Generic[Owner, What]):
 
     def cancel(self, place: Place, owner: Owner, header: bytes, now: float) -> Selection[Owner, What] | None:
         """End one's own selection whose content begins so; ``None`` where there is none."""
+        self._late.discard((place, owner))
         made = self.own(place, owner, now)
         if made is None or not made.content.startswith(header):
             return None
@@ -90,15 +98,19 @@ class Selections(Generic[Owner, What]):
         return min((made.until for made in self._made.values()), default=None)
 
     def lapsed(self, now: float) -> list[Selection[Owner, What]]:
-        """Selections whose time is over; they are forgotten."""
-        return self._drop([made for made in self._made.values() if made.until <= now])
+        """Selections whose time is over; of them only whose they were is remembered."""
+        lapsed = self._drop([made for made in self._made.values() if made.until <= now])
+        self._late |= {(made.place, made.owner) for made in lapsed}
+        return lapsed
 
     def gone(self, owner: Owner) -> list[Selection[Owner, What]]:
         """All selections of somebody who is gone; they are forgotten."""
+        self._late = {(place, late) for place, late in self._late if late != owner}
         return self._drop([made for made in self._made.values() if made.owner == owner])
 
     def clear(self) -> list[Selection[Owner, What]]:
         """All selections; they are forgotten."""
+        self._late.clear()
         return self._drop(list(self._made.values()))
 
     def _current(self, place: Place, now: float) -> Selection[Owner, What] | None:

@@ -36,7 +36,7 @@ class DeviceException(ExchangeError):
     """The device answered with an exception (MODBUS Application Protocol 1.1b3, chapter 7)."""
 
     def __init__(self, code: int) -> None:
-        super().__init__(f"exception {code} ({_PHRASES.get(code, 'not in the standard')})")
+        super().__init__(_said(code))
         self.code = code
 
     @property
@@ -53,3 +53,11 @@ class DeviceException(ExchangeError):
     def absent(self) -> bool:
         """A gateway answered in place of the device."""
         return self.code in (10, 11)
+
+
+def _said(code: int) -> str:
+    return f"exception {code} ({_meaning(code)})"
+
+
+def _meaning(code: int) -> str:
+    return _PHRASES.get(code, "not in the standard")

@@ -56,7 +56,7 @@ class Medium:
         self._backoff = Backoff(longest_delay)
         self._errands: deque[Errand] = deque()
         self._wake = asyncio.Event()
-        self._reason = "no connection yet"
+        self._reason = ""
 
     async def run(self, first_poll: float) -> None:
         """Keep the medium open and its devices polled until cancelled."""
@@ -69,20 +69,20 @@ class Medium:
                 await self._use()
                 if self.state == "lent":
                     continue
-                self._drop_errands()
+                self._drop_errands(self._reason)
                 for poller in self.pollers:
                     await poller.lost(self._reason)
                 await asyncio.sleep(self._backoff.next())
                 self.state = "opening"
         finally:
-            self._reason = "the service stops"
-            self._drop_errands()
+            self._drop_errands("the service stops")
 
     async def do(self, unit: int, work: Callable[[Link], Awaitable[T]]) -> T:
         """Have something done before all polling; :class:`LinkLost` when the medium is not open."""
-        closed = self.state not in ("open", "lent")
-        if closed or len(self._errands) >= _MOST_ERRANDS:
-            raise LinkLost(self._reason if closed else "too many requests are waiting")
+        if self.state not in ("open", "lent"):
+            raise LinkLost(self._reason or "no connection yet")
+        if len(self._errands) >= _MOST_ERRANDS:
+            raise LinkLost("too many requests are waiting")
         errand = Errand(unit, work, asyncio.get_running_loop().create_future())
         self._errands.append(errand)
         self._wake.set()
@@ -97,12 +97,15 @@ class Medium:
             try:
                 link = await stack.enter_async_context(self.access.open())
             except TimeoutError:
-                self.state, self._reason = "lost", "no connection within the time-out"
+                self._not_opened("no connection within the time-out")
                 return
             except (OSError, UnicodeError, MeterhubError) as error:  # no host name: UnicodeError
-                self.state, self._reason = "lost", str(error) or type(error).__name__
+                self._not_opened(str(error) or type(error).__name__)
                 return
             await self._session(link)
+
+    def _not_opened(self, reason: str) -> None:
+        self.state, self._reason = "lost", reason
 
     async def _session(self, link: Link) -> None:
         """One open link."""
@@ -123,9 +126,9 @@ class Medium:
             self.lendings += self.state == "lent"
             self.dropped += link.dropped
 
-    def _drop_errands(self) -> None:
+    def _drop_errands(self, reason: str) -> None:
         while self._errands:
-            _fail(self._errands.popleft(), LinkLost(self._reason))
+            _fail(self._errands.popleft(), LinkLost(reason))
 
     async def _turn(self, link: Link) -> None:
         """The next exchange, or the wait for it."""

@@ -3,6 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { Failure } from "../api";
 import { MeterhubElement } from "../element";
+import { instant } from "../zone";
 import { sentence } from "./page";
 
 export interface Input {
@@ -19,10 +20,13 @@ export interface Input {
   most?: number;
   step?: number | "any";
   autocomplete?: string;
+  inputmode?: "numeric";
   accept?: string;
   list?: string[];
   /** Takes the room that is left in a row. */
   wide?: boolean;
+  /** Asked for only while another choice has this value. */
+  only?: { when: string; is: string };
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any
@@ -42,6 +46,7 @@ export class Action extends MeterhubElement {
     busy: { state: true },
     problem: { state: true },
     wrong: { state: true },
+    chosen: { state: true },
   };
   declare inputs: Input[];
   declare label: string;
@@ -55,6 +60,8 @@ export class Action extends MeterhubElement {
   declare busy: boolean;
   declare problem: string;
   declare wrong: Record<string, string>;
+  /** What was chosen since, by input. */
+  declare chosen: Record<string, string>;
   readonly #id = `action-${++made}`;
 
   constructor() {
@@ -62,6 +69,7 @@ export class Action extends MeterhubElement {
     this.row = this.danger = this.stays = this.busy = false;
     this.problem = "";
     this.wrong = {};
+    this.chosen = {};
   }
 
   async #submit(event: SubmitEvent): Promise<void> {
@@ -110,7 +118,7 @@ export class Action extends MeterhubElement {
       else if (kind === "checks") values[name] = given.getAll(name).map(String);
       else if (kind === "number") values[name] = text === "" ? undefined : Number(text);
       else if (kind === "file") values[name] = given.get(name);
-      else if (kind === "datetime-local") values[name] = text === "" ? undefined : new Date(text).toISOString();
+      else if (kind === "datetime-local") values[name] = text === "" ? undefined : instant(text).toISOString();
       else values[name] = text;
     }
     return values;
@@ -119,12 +127,16 @@ export class Action extends MeterhubElement {
   override render(): TemplateResult {
     return html`<form class="action ${this.row ? "row" : ""}" @submit=${(event: SubmitEvent) => this.#submit(event)}>
       ${this.problem ? html`<p class="problem" role="alert" tabindex="-1">${this.problem}</p>` : nothing}
-      ${this.inputs.map((input) => this.#input(input))}
+      ${this.inputs.filter((input) => this.#asks(input)).map((input) => this.#input(input))}
       <div class="actions">
         <button class=${this.danger ? "danger" : "primary"} ?disabled=${this.busy}>${this.label}</button>
         ${this.more ?? nothing}
       </div>
     </form>`;
+  }
+
+  #asks({ only }: Input): boolean {
+    return !only || (this.chosen[only.when] ?? this.inputs.find(({ name }) => name === only.when)?.value) === only.is;
   }
 
   #input(input: Input): TemplateResult {
@@ -154,7 +166,10 @@ export class Action extends MeterhubElement {
   #control(input: Input, id: string, described: string | typeof nothing, invalid: string | typeof nothing): TemplateResult {
     const value = input.value ?? "";
     if (input.kind === "choice") {
-      return html`<select id=${id} name=${input.name} aria-describedby=${described} aria-invalid=${invalid}>
+      const chosen = (event: Event): void => {
+        this.chosen = { ...this.chosen, [input.name]: (event.target as HTMLSelectElement).value };
+      };
+      return html`<select id=${id} name=${input.name} aria-describedby=${described} aria-invalid=${invalid} @change=${chosen}>
         ${(input.choices ?? []).map(([key, text]) => html`<option value=${key} ?selected=${key === value}>${text}</option>`)}
       </select>`;
     }
@@ -167,7 +182,7 @@ export class Action extends MeterhubElement {
     }
     return html`<input id=${id} name=${input.name} type=${input.kind ?? "text"} .defaultValue=${String(value)}
         ?required=${input.required} min=${input.least ?? nothing} max=${input.most ?? nothing} step=${input.step ?? nothing}
-        autocomplete=${input.autocomplete ?? "off"} accept=${input.accept ?? nothing} list=${input.list ? `${id}-list` : nothing}
+        autocomplete=${input.autocomplete ?? "off"} inputmode=${input.inputmode ?? nothing} accept=${input.accept ?? nothing} list=${input.list ? `${id}-list` : nothing}
         aria-describedby=${described} aria-invalid=${invalid} autocapitalize="none" />
       ${input.list ? html`<datalist id=${`${id}-list`}>${input.list.map((each) => html`<option value=${each}></option>`)}</datalist>` : nothing}`;
   }

@@ -19,6 +19,3 @@ const QUALITIES = ["good", "substituted", "stale", "invalid"];
 /** The quality of a reading, by its number. */
 export const qualityName = (quality: number): string => QUALITIES[quality] ?? String(quality);
 export const qualityBadge = (quality: number): TemplateResult => stateBadge(qualityName(quality));
-
-export const yesNo = (value: boolean, yes: string, no: string): TemplateResult =>
-  badge(value ? "good" : "idle", value ? yes : no);

@@ -4,7 +4,8 @@ import { html, type PropertyValues, type TemplateResult } from "lit";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import { MeterhubElement } from "../element";
-import { number, t } from "../t";
+import { number, t, time } from "../t";
+import { wall, zone } from "../zone";
 
 export interface Curve {
   title: string;
@@ -16,7 +17,6 @@ export interface Curve {
 
 const COLOURS = ["--curve-1", "--curve-2", "--curve-3", "--curve-4", "--curve-5", "--curve-6", "--curve-7", "--curve-8"];
 const FRAME = 18;
-const two = (value: number): string => String(value).padStart(2, "0");
 
 /** A colour of the style sheet as the canvas understands it. */
 function colour(within: HTMLElement, name: string): string {
@@ -32,20 +32,24 @@ function colour(within: HTMLElement, name: string): string {
 function ticks(_: uPlot, moments: number[]): string[] {
   let day = "";
   return moments.map((seconds) => {
-    const date = new Date(seconds * 1000);
-    const today = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-    const clock = `${two(date.getHours())}:${two(date.getMinutes())}${date.getSeconds() ? `:${two(date.getSeconds())}` : ""}`;
-    const told = today === day ? clock : `${clock}\n${today}`;
+    const { day: today, clock } = wall(new Date(seconds * 1000));
+    const short = clock.replace(/:00$/, "");
+    const told = today === day ? short : `${short}\n${today}`;
     day = today;
     return told;
   });
 }
 
 class Chart extends MeterhubElement {
-  static override properties = { curves: { attribute: false }, name: { attribute: false } };
+  static override properties = { curves: { attribute: false }, name: { attribute: false }, words: { attribute: false }, low: { type: Boolean } };
   declare curves: Curve[];
   declare name: string;
+  /** What it is, for those who do not see it; else that the table below holds the same. */
+  declare words: string | undefined;
+  /** One chart among others. */
+  declare low: boolean;
   #plot: uPlot | undefined;
+  #drawn = "";
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -66,11 +70,14 @@ class Chart extends MeterhubElement {
   }
 
   override render(): TemplateResult {
-    return html`<div class="chart" role="img" aria-label=${t("Chart of {name}; the same values are in the table below.", { name: this.name })}></div>`;
+    return html`<div class="chart" role="img" aria-label=${this.words ?? t("Chart of {name}; the same values are in the table below.", { name: this.name })}></div>`;
   }
 
   protected override updated(changed: PropertyValues): void {
-    if (changed.has("curves")) this.#draw();
+    if (!changed.has("curves")) return;
+    // Curves that only went on are not drawn anew: whoever points at one keeps it.
+    if (this.#plot && this.#drawn === this.#kind) this.#plot.setData(this.#joined());
+    else this.#draw();
   }
 
   /** What the frame around the chart leaves. */
@@ -78,13 +85,19 @@ class Chart extends MeterhubElement {
     return Math.floor(this.getBoundingClientRect().width) - FRAME;
   }
 
+  get #kind(): string {
+    return JSON.stringify(this.curves.map(({ title, unit }) => [title, unit]));
+  }
+
   #height(width: number): number {
+    if (this.low) return 180;
     return Math.max(240, Math.min(420, Math.round(width * 0.4)));
   }
 
   #draw(): void {
     const place = this.querySelector<HTMLElement>(".chart")!;
     this.#plot?.destroy();
+    this.#drawn = this.#kind;
     const width = Math.max(240, this.#width());
     const line = colour(this, "--line");
     const ink = colour(this, "--faint");
@@ -94,7 +107,8 @@ class Chart extends MeterhubElement {
     const options: uPlot.Options = {
       width,
       height: this.#height(width),
-      scales: { x: { time: true } },
+      scales: { x: { time: true }, ...(this.low ? { [scaleOf("%")]: { range: (_: uPlot, least: number, most: number) => [Math.min(0, least), Math.max(100, most)] as [number, number] } } : {}) },
+      tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), zone()),
       axes: [
         { ...axis, values: ticks, space: 80 },
         ...units.slice(0, 2).map((unit, index): uPlot.Axis => ({
@@ -103,7 +117,7 @@ class Chart extends MeterhubElement {
         })),
       ],
       series: [
-        { label: t("Time"), value: (_, seconds) => (seconds === null ? "–" : new Date(seconds * 1000).toLocaleString("sv")) },
+        { label: t("Time"), value: (_, seconds) => (seconds === null ? "–" : time(seconds * 1e9)) },
         ...this.curves.map((curve, index): uPlot.Series => ({
           label: curve.title, scale: scaleOf(curve.unit), stroke: colour(this, COLOURS[index % COLOURS.length]!), width: 1.5, spanGaps: false,
           value: (_, value) => (value === null || value === undefined ? "–" : `${number(value, 3)} ${curve.unit}`),

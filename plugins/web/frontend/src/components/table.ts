@@ -13,6 +13,8 @@ export interface Column<Row> {
   /** What the rows are sorted by in this column; without it they are not. */
   by?: (row: Row) => Order;
   right?: boolean;
+  /** Stays on one line. */
+  whole?: boolean;
 }
 
 const PAGE = 100;
@@ -98,7 +100,7 @@ export class Table<Row> extends MeterhubElement {
     const opened = this.open.has(key);
     return html`<tr role="row">
         ${this.columns.map(
-          (column, index) => html`<td role="cell" data-title=${column.title} class=${column.right ? "right" : ""}>
+          (column, index) => html`<td role="cell" data-title=${column.title} class=${[column.right && "right", column.whole && "nowrap"].filter(Boolean).join(" ")}>
             <div>${index === 0 && this.detail ? this.#opener(column.cell(row), key, opened) : column.cell(row)}</div>
           </td>`,
         )}

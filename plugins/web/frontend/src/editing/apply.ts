@@ -2,12 +2,11 @@
 
 import { html, nothing, type TemplateResult } from "lit";
 import type { Failure, Fault } from "../api";
+import { differences } from "../components/differences";
 import { MeterhubElement } from "../element";
 import type { Descriptions } from "../model";
 import { t } from "../t";
 import * as mode from "./mode";
-
-const shown = (value: unknown): string => (value === undefined || value === null ? "–" : JSON.stringify(value));
 
 class Apply extends MeterhubElement {
   static override properties = {
@@ -46,18 +45,27 @@ class Apply extends MeterhubElement {
   async #apply(event: SubmitEvent): Promise<void> {
     event.preventDefault();
     const given = new FormData(event.target as HTMLFormElement);
+    const within = Number(given.get("within"));
     this.busy = true;
     this.problem = "";
     try {
-      const applied = await mode.apply(String(given.get("name")), Number(given.get("within")));
+      const applied = await mode.apply(String(given.get("name")), within);
       if (applied.applied) return this.#close();
       this.errors = applied.errors;
       this.problem = applied.errors.length ? "" : t("Nothing was applied: {reason}", { reason: applied.reason });
     } catch (error) {
-      this.problem = (error as Failure).message || t("The device does not answer; try again.");
+      const failure = error as Failure;
+      if (failure.kind === "offline" && within) return this.#lost(within);
+      this.problem = failure.message || t("The device does not answer; try again.");
     } finally {
       this.busy = false;
     }
+  }
+
+  /** Nobody knows what came of it; the bar tells when the device answers again. */
+  #lost(within: number): void {
+    this.dispatchEvent(new CustomEvent("lost", { detail: within }));
+    this.#close();
   }
 
   #close(): void {
@@ -70,7 +78,7 @@ class Apply extends MeterhubElement {
   }
 
   override render(): TemplateResult {
-    return html`<dialog aria-labelledby="apply-title" @cancel=${() => this.#close()}>
+    return html`<dialog class="wide" aria-labelledby="apply-title" @cancel=${() => this.#close()}>
       <form @submit=${(event: SubmitEvent) => this.#apply(event)}>
         <h2 id="apply-title">${t("Apply configuration change")}</h2>
         ${this.problem ? html`<p class="problem" role="alert">${this.problem}</p>` : nothing} ${this.#faults()} ${this.#table()}
@@ -97,9 +105,7 @@ class Apply extends MeterhubElement {
     if (this.errors.length === 0) return nothing;
     return html`<div class="problem" role="alert">
       <p>${t("This must be put right first:")}</p>
-      <ul>
-        ${this.errors.map((fault) => html`<li><b>${this.#title(String(fault.path[0] ?? ""))}</b> ${fault.path.slice(1).join(" › ")}: ${fault.message}</li>`)}
-      </ul>
+      <mh-changes .all=${this.all} .faults=${this.errors}></mh-changes>
     </div>`;
   }
 
@@ -107,22 +113,7 @@ class Apply extends MeterhubElement {
     if (!this.changes) return html`<p role="status">${t("Loading …")}</p>`;
     const services = new Set(this.changes.map((change) => this.#title(String(change.path[0]))));
     return html`<p>${t("These services start anew: {services}", { services: [...services].join(", ") })}</p>
-      <div class="scroll">
-        <table>
-          <thead>
-            <tr><th>${t("Setting")}</th><th>${t("Before")}</th><th>${t("After")}</th></tr>
-          </thead>
-          <tbody>
-            ${this.changes.map(
-              (change) => html`<tr>
-                <td>${[this.#title(String(change.path[0])), ...change.path.slice(1)].join(" › ")}</td>
-                <td>${shown(change.old)}</td>
-                <td>${shown(change.new)}</td>
-              </tr>`,
-            )}
-          </tbody>
-        </table>
-      </div>`;
+      ${differences(this.changes, this.all)}`;
   }
 }
 

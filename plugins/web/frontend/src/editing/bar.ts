@@ -7,7 +7,6 @@ import { MeterhubElement } from "../element";
 import { live } from "../live";
 import { type Descriptions, may } from "../model";
 import { number, t } from "../t";
-import "./apply";
 import * as mode from "./mode";
 
 class ModeBar extends MeterhubElement {
@@ -18,6 +17,8 @@ class ModeBar extends MeterhubElement {
     problem: { state: true },
     applying: { state: true },
     left: { state: true },
+    lost: { state: true },
+    returned: { state: true },
   };
   declare session: Session;
   declare all: Descriptions;
@@ -25,6 +26,10 @@ class ModeBar extends MeterhubElement {
   declare problem: string;
   declare applying: boolean;
   declare left: number;
+  /** The connection broke while a change was applied. */
+  declare lost: boolean;
+  /** The old configuration came back by itself. */
+  declare returned: boolean;
   #until = 0;
 
   constructor() {
@@ -32,19 +37,24 @@ class ModeBar extends MeterhubElement {
     this.problem = "";
     this.applying = false;
     this.left = 0;
+    this.lost = this.returned = false;
   }
 
   override connectedCallback(): void {
     super.connectedCallback();
     if (!may(this.all, "/status/configuration")) return;
     this.until(live<mode.ModeStatus>("/status/configuration", (status) => this.#take(status)));
-    this.hear(mode.MODE_CHANGED, () => void mode.status().then((status) => this.#take(status)));
+    this.hear(mode.MODE_CHANGED, () => void mode.status().then((status) => this.#take(status), () => undefined));
     const clock = setInterval(() => this.#tick(), 1000);
     this.until(() => clearInterval(clock));
   }
 
   #take(status: mode.ModeStatus): void {
-    const changed = this.status && this.status.revision !== status.revision;
+    const before = this.status;
+    const changed = before && before.revision !== status.revision;
+    const back = this.lost ? !changed : before && before.confirm_within !== null && status.revision < before.revision;
+    if (status.confirm_within === null && back) this.returned = true;
+    this.lost = false;
     this.status = status;
     this.#until = status.confirm_within === null ? 0 : Date.now() + status.confirm_within * 1000;
     this.#tick();
@@ -55,8 +65,15 @@ class ModeBar extends MeterhubElement {
     this.left = this.#until ? Math.max(0, Math.round((this.#until - Date.now()) / 1000)) : 0;
   }
 
+  #lose(within: number): void {
+    this.lost = true;
+    this.#until = Date.now() + within * 1000;
+    this.#tick();
+  }
+
   async #do(work: () => Promise<unknown>): Promise<void> {
     this.problem = "";
+    this.returned = false;
     try {
       await work();
     } catch (error) {
@@ -68,17 +85,32 @@ class ModeBar extends MeterhubElement {
     const status = this.status;
     if (!status) return nothing;
     return html`<div class="mode" role="group" aria-label=${t("Configuration mode")}>
-      ${status.confirm_within !== null ? this.#confirmation() : nothing} ${this.#editing(status)}
+      ${this.#told()} ${status.confirm_within !== null && !this.lost ? this.#confirmation() : nothing}
+      ${this.lost ? nothing : this.#editing(status)}
       ${this.problem ? html`<span class="problem" role="alert">${this.problem}</span>` : nothing}
       ${this.applying
-        ? html`<mh-apply .all=${this.all} @closed=${() => (this.applying = false)}></mh-apply>`
+        ? html`<mh-apply
+            .all=${this.all}
+            @lost=${(event: CustomEvent<number>) => this.#lose(event.detail)}
+            @closed=${() => (this.applying = false)}
+          ></mh-apply>`
         : nothing}
     </div>`;
   }
 
+  #told(): TemplateResult | typeof nothing {
+    if (this.lost) {
+      return html`<span class="notice" role="status">
+        ${t("The device does not answer at this address any more. The old configuration returns by itself in {seconds} s.", { seconds: number(this.left) })}
+      </span>`;
+    }
+    if (!this.returned) return nothing;
+    return html`<span class="notice" role="status">${t("The new configuration was not kept: the old one is back.")}</span>`;
+  }
+
   #confirmation(): TemplateResult {
     return html`<span class="notice" role="status">
-        ${t("Keep the new configuration? It returns by itself in {seconds} s.", { seconds: number(this.left) })}
+        ${t("Keep the new configuration? The old one returns by itself in {seconds} s.", { seconds: number(this.left) })}
       </span>
       <button class="primary" @click=${() => this.#do(mode.confirm)}>${t("Keep it")}</button>`;
   }
@@ -91,7 +123,7 @@ class ModeBar extends MeterhubElement {
     }
     if (status.editor !== this.session.user) return this.#other(status.editor);
     return html`<span class="notice">${t("Configuration mode: {changes} changes", { changes: status.changes })}</span>
-      <button class="primary" ?disabled=${status.changes === 0} @click=${() => (this.applying = true)}>
+      <button class="primary" ?disabled=${status.changes === 0} @click=${() => this.#do(() => this.#apply())}>
         ${t("Apply configuration change")}
       </button>
       <button @click=${() => void this.#discard(status.changes)}>${t("Discard configuration change")}</button>`;
@@ -112,6 +144,11 @@ class ModeBar extends MeterhubElement {
   async #cancel(editor: string): Promise<void> {
     const text = t("What {user} saved and did not apply is lost. Go on?", { user: editor });
     if (await this.#sure(t("Cancel configuration mode of {user}", { user: editor }), text)) await this.#do(mode.cancelOther);
+  }
+
+  async #apply(): Promise<void> {
+    await import("./apply");
+    this.applying = true;
   }
 
   // Dialogs come when they are needed: the first page does without them.

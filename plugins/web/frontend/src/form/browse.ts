@@ -23,6 +23,9 @@ interface Page {
   cursor: string;
 }
 
+/** What tells one object from another, also when the meter is read again. */
+const key = ({ class_id, logical_name }: ObjectInfo): string => `${class_id} ${logical_name}`;
+
 const AGAIN = 1000;
 const SHOWN = 500;
 
@@ -43,7 +46,8 @@ class Browse extends MeterhubElement {
   declare problem: string;
   declare filter: string;
   declare busy: boolean;
-  declare chosen: Set<ObjectInfo>;
+  /** By their keys: what was chosen stays chosen when the values are read, too. */
+  declare chosen: Set<string>;
   #gone = false;
 
   constructor() {
@@ -60,7 +64,7 @@ class Browse extends MeterhubElement {
   }
 
   async #read(values: boolean): Promise<void> {
-    [this.found, this.chosen, this.problem, this.busy] = [[], new Set(), "", true];
+    [this.found, this.problem, this.busy] = [[], "", true];
     const draft = { ...(this.meter as object), mappings: [], profiles: [] };
     try {
       let cursor = "";
@@ -74,7 +78,8 @@ class Browse extends MeterhubElement {
         if (page.listed && !cursor) break;
       } while (!this.#gone);
     } catch (error) {
-      this.problem = (error as Failure).message || t("The device does not answer; try again.");
+      const failure = error as Failure;
+      this.problem = failure.kind === "not-found" ? t("The service does not run yet. Save, apply the configuration, then browse.") : failure.message || t("The device does not answer; try again.");
     } finally {
       this.busy = false;
     }
@@ -86,21 +91,26 @@ class Browse extends MeterhubElement {
     this.dispatchEvent(new CustomEvent("chosen", { detail: chosen }));
   }
 
+  get #picked(): ObjectInfo[] {
+    return this.found.filter((each) => this.chosen.has(key(each)));
+  }
+
   #take(event: SubmitEvent): void {
     event.preventDefault();
-    this.#end([...this.chosen].map((each) => each.mapping ?? { logical_name: each.logical_name, class_id: each.class_id }));
+    this.#end(this.#picked.map((each) => each.mapping ?? { logical_name: each.logical_name, class_id: each.class_id }));
   }
 
   #toggle(each: ObjectInfo, on: boolean): void {
     const chosen = new Set(this.chosen);
-    if (on) chosen.add(each);
-    else chosen.delete(each);
+    if (on) chosen.add(key(each));
+    else chosen.delete(key(each));
     this.chosen = chosen;
   }
 
   override render(): TemplateResult {
     const wanted = this.filter.trim().toLowerCase();
     const found = this.found.filter((each) => `${each.logical_name} ${String(each.mapping?.["label"] ?? "")}`.toLowerCase().includes(wanted));
+    const picked = this.#picked.length;
     return html`<dialog class="browse" aria-labelledby="browse-title" @cancel=${() => this.#end([])}>
       <form @submit=${(event: SubmitEvent) => this.#take(event)}>
         <h2 id="browse-title">${t("Objects of the meter")} <small>${this.told}</small></h2>
@@ -125,7 +135,7 @@ class Browse extends MeterhubElement {
           </table>
         </div>
         <div class="actions">
-          <button class="primary" ?disabled=${!this.chosen.size}>${t("Add {count} rows", { count: this.chosen.size })}</button>
+          <button class="primary" ?disabled=${!picked}>${t("Add {count} rows", { count: picked })}</button>
           <button type="button" @click=${() => this.#end([])}>${t("Back")}</button>
         </div>
       </form>
@@ -139,7 +149,7 @@ class Browse extends MeterhubElement {
         <input
           type="checkbox"
           aria-label=${each.logical_name}
-          .checked=${this.chosen.has(each)}
+          .checked=${this.chosen.has(key(each))}
           ?disabled=${there}
           @change=${(event: Event) => this.#toggle(each, (event.target as HTMLInputElement).checked)}
         />

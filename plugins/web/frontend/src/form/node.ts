@@ -89,8 +89,8 @@ function lines(owner: Owner, place: Place): TemplateResult {
       id=${frame.id}
       .place=${place}
       .value=${live(owner.readonly ? text || standard : text)}
-      rows=${Math.min(12, Math.max(2, (text || standard).split("\n").length + (owner.readonly ? 0 : 1)))}
-      placeholder=${standard || nothing}
+      rows=${Math.min(12, Math.max(owner.readonly ? 1 : 2, (text || standard).split("\n").length + (owner.readonly ? 0 : 1)))}
+      placeholder=${standard || (owner.readonly ? "–" : nothing)}
       spellcheck="false"
       aria-describedby=${frame.describedBy || nothing}
       aria-invalid=${frame.wrong ? "true" : nothing}
@@ -161,12 +161,15 @@ function group(owner: Owner, path: Path, field: Field, required: boolean): Templ
   </fieldset>`;
 }
 
-/** A new value of a field that is an object. */
+/** A new value of a field that is an object; lists that must be given and may be empty are there. */
 export function begin(field: Field, owner: Owner): Record<string, unknown> {
-  if (field.kind !== "variants") return {};
-  const first = variantsOf(field.schema, owner.root)[0];
-  const tag = tagName(field.schema);
-  return tag !== undefined && first ? { [tag]: first.tag } : {};
+  const tag = field.kind === "variants" ? tagName(field.schema) : undefined;
+  const value: Record<string, unknown> = tag === undefined ? {} : { [tag]: variantsOf(field.schema, owner.root)[0]?.tag };
+  const schema = shapeOf(field, value, owner.root) ?? {};
+  for (const [name, inner] of fieldsOf(schema, owner.root)) {
+    if (inner.kind === "list" && !inner.schema.minItems && isRequired(schema, name)) value[name] = [];
+  }
+  return value;
 }
 
 /** The fields of an object, below the choice of its shape where there are several. */

@@ -18,7 +18,7 @@ class Table extends List {
   /** The row that the tools work on. */
   declare current: number;
   declare faults: string[];
-  #seen = new Set<number>([0]);
+  #seen = new Set<number>();
   #watch: IntersectionObserver | undefined;
   #size: number[] = [];
 
@@ -203,7 +203,8 @@ class Table extends List {
     const { list } = this;
     const from = chunk * CHUNK;
     const part = list.slice(from, from + CHUNK);
-    if (part.some((item) => this.owner.opened.has(item as object))) this.#seen.add(chunk);
+    // A short table is drawn at once, a long one where it is looked at or typed into.
+    if (list.length <= CHUNK || part.some((item) => this.owner.opened.has(item as object))) this.#seen.add(chunk);
     if (!this.#seen.has(chunk)) {
       return html`<tbody class="later" data-chunk=${chunk} data-rows=${part.length}>
         <tr><td colspan=${this.columns.length + 1}></td></tr>

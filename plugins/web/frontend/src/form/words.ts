@@ -5,6 +5,7 @@ import type { Frame } from "./control";
 import type { Owner } from "./owner";
 import type { Field, Path } from "./schema";
 import { limits } from "./text";
+import { t } from "../t";
 
 /** The sentences about a place; inputs point at it. */
 export const problems = (owner: Owner, path: Path): TemplateResult | typeof nothing => {
@@ -18,7 +19,10 @@ export const describedBy = (owner: Owner, path: Path, described: boolean): strin
     described ? `${owner.ident(path)}-about` : "",
   ].filter((id) => id !== "").join(" ");
 
-export const about = (field: Field): string => [field.schema.description, limits(field.schema)].filter(Boolean).join(" · ");
+export const about = (field: Field): string => {
+  const allowed = limits(field.schema);
+  return [field.schema.description, allowed && t("Allowed: {limits}.", { limits: allowed })].filter(Boolean).join(" ");
+};
 
 export const described = (owner: Owner, path: Path, text: string): TemplateResult | typeof nothing =>
   text ? html`<p class="description" id=${`${owner.ident(path)}-about`}>${text}</p>` : nothing;

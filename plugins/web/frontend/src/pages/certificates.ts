@@ -1,7 +1,7 @@
 // Device > TLS certificates: the chain in use, and what the service "http" can do about it.
 
 import { html, nothing, type TemplateResult } from "lit";
-import { loading, Page } from "../components/page";
+import { empty, loading, Page } from "../components/page";
 import { description, type Schema } from "../model";
 import { t } from "../t";
 import "../status/view";
@@ -38,7 +38,7 @@ class Certificates extends Page {
     const names = Object.keys(this.status ?? {}).filter((name) => OURS.test(name) || /tls/.test(name));
     const value = Object.fromEntries(names.map((name) => [name, this.status![name]]));
     const schema = this.schema && { ...this.schema, properties: Object.fromEntries(names.map((name) => [name, this.schema!.properties?.[name] ?? {}])) };
-    if (names.length === 0) return html`<p class="faint">${t("This device answers without TLS at the moment: no certificate is in use.")}</p>`;
+    if (!this.status?.["certificate"]) return empty(t("This device answers without TLS at the moment: no certificate is in use."));
     return html`<mh-status .schema=${schema} .value=${value}></mh-status>`;
   }
 }

@@ -71,7 +71,7 @@ class Commands extends Page {
         t("Commands"),
         answer.commands,
         [
-          { title: t("Time"), cell: (row) => html`<span class="nowrap">${time(row.came)}</span>` },
+          { title: t("Time"), cell: (row) => time(row.came), whole: true },
           { title: t("Point"), cell: (row) => row.point },
           { title: t("Value"), cell: (row) => html`<span class="mono">${shown(row.value)}</span>`, right: true },
           { title: t("By"), cell: (row) => row.requester },

@@ -12,15 +12,7 @@ import { loading, Page } from "../components/page";
 import { table } from "../components/table";
 import * as mode from "../editing/mode";
 import { t, time } from "../t";
-
-interface Revision {
-  number: number;
-  name: string;
-  time: number;
-  author: string;
-  written_by: string;
-  services: string[];
-}
+import { comparison, type Revision } from "./configuration/compare";
 
 interface Taken {
   saved: boolean;
@@ -86,6 +78,12 @@ class Configuration extends Page {
       const file = values["file"] as File;
       if (file.size > 1 << 20) throw new Error(`file: ${t("{name} has more than 1 MB; a configuration is smaller.", { name: file.name })}`);
       const given = { file: await file.text(), passphrase: values["passphrase"] || undefined };
+      if (given.passphrase && !(await asked({
+        title: t("Replace passwords and keys?"),
+        text: t("Passwords, keys and certificates of the same names are replaced at once, before anything is applied."),
+        yes: t("Replace"),
+        danger: true,
+      }))) return;
       await this.#take(t("Import {name}", { name: file.name }), () => post<Taken>(`${COMMAND}import`, given));
     };
     return action(t("Import"), [
@@ -143,10 +141,24 @@ class Configuration extends Page {
     else window.dispatchEvent(new Event(mode.MODE_CHANGED));
   }
 
+  async #compare(row: Revision): Promise<void> {
+    const running = this.status!.revision;
+    const older = this.history!.find((other) => other.number < row.number) ?? this.history!.find((other) => other.number !== row.number)!;
+    const against = row.number === running || !this.history!.some((other) => other.number === running) ? older.number : running;
+    const restores = row.number !== running && this.mayDo("configuration/revert") && this.mayDo("configuration/diff");
+    const title = t("Revision {number}", { number: row.number });
+    const restored = await dialog(title, (close) => html`${comparison(this.all, this.history!, row.number, against)}
+      <div class="actions">
+        ${restores ? html`<button class="primary" @click=${() => close(true)}>${t("Restore")}</button>` : nothing}
+        <button @click=${() => close(false)}>${t("Close")}</button>
+      </div>`, { wide: true });
+    const put = (): Promise<Taken> => post<Taken>(`${COMMAND}revert`, { revision: row.number });
+    const heading = t("Revision {number} against the running configuration", { number: row.number });
+    if (restored) await this.attempt(() => this.#take(heading, put));
+  }
+
   #history(): TemplateResult {
-    const compares = this.mayDo("configuration/revert") && this.mayDo("configuration/diff");
-    const compare = (row: Revision): unknown =>
-      this.attempt(() => this.#take(t("Revision {number} against the running configuration", { number: row.number }), () => post<Taken>(`${COMMAND}revert`, { revision: row.number })));
+    const compares = this.may("/data/configuration-revision") && (this.history?.length ?? 0) > 1;
     const current = (row: Revision): boolean => row.number === this.status?.revision;
     return html`<section><h2>${t("History")}</h2>
       <p class="description">${t("Each apply makes a revision, with the name that was given to it. A revision that is restored goes to the draft first.")}</p>
@@ -157,14 +169,14 @@ class Configuration extends Page {
             [
               { title: t("Revision"), cell: (row) => html`${row.number} ${current(row) ? stateBadge("running") : nothing}`, by: (row) => row.number },
               { title: t("Name"), cell: (row) => row.name || "–", by: (row) => row.name },
-              { title: t("Time"), cell: (row) => time(row.time), by: (row) => row.time },
+              { title: t("Time"), cell: (row) => time(row.time), whole: true, by: (row) => row.time },
               { title: t("Author"), cell: (row) => row.author, by: (row) => row.author },
               { title: t("Written by version"), cell: (row) => row.written_by },
               { title: t("Services"), cell: (row) => row.services.join(", ") || "–" },
               compares && {
                 title: "",
-                cell: (row) => (current(row) ? nothing : html`<button ?disabled=${this.busy} @click=${() => compare(row)}
-                  aria-label=${t("Compare and restore revision {number}", { number: row.number })}>${t("Compare and restore")}</button>`),
+                cell: (row) => html`<button ?disabled=${this.busy} @click=${() => this.#compare(row)}
+                  aria-label=${t("Compare revision {number}", { number: row.number })}>${t("Compare")}</button>`,
               },
             ],
             t("There is no revision yet."),

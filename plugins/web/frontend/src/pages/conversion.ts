@@ -1,8 +1,7 @@
 // Protocol conversion > Info: clients and servers with their devices, the point trace, the frame recorder.
 
-import { html, type TemplateResult } from "lit";
+import { html, nothing, type TemplateResult } from "lit";
 import { stateBadge } from "../components/badge";
-import { facts } from "../components/facts";
 import { empty, loading, Page } from "../components/page";
 import { table } from "../components/table";
 import { type Tab, tabOf, tabs } from "../components/tabs";
@@ -26,6 +25,7 @@ interface Conversion {
   role: string;
   peers: Peer[];
   counters: Record<string, number>;
+  titles: Record<string, string>;
   last_error: string;
   last_error_at: string | null;
 }
@@ -68,19 +68,19 @@ class ProtocolConversion extends Page {
   #service(row: Conversion): TemplateResult {
     return html`<section class="panel">
       <header><h2>${this.#title(row.service)}</h2> ${stateBadge(row.state)} <small>${word(row.role)} · ${row.service}</small></header>
-      ${facts([
-        [t("Since"), time(row.since)],
-        !!row.detail && [t("Details"), row.detail],
-        ...Object.entries(row.counters).map(([name, count]): [string, unknown] => [word(name.replaceAll("_", " ")), number(count)]),
-        !!row.last_error && [t("Last error"), html`${row.last_error} <small>${time(row.last_error_at)}</small>`],
-      ])}
+      ${row.detail ? html`<p>${row.detail}</p>` : nothing}
+      ${row.last_error ? html`<p class="problem">${t("Last error")}: ${row.last_error} <small>${time(row.last_error_at)}</small></p>` : nothing}
+      <dl class="values counters">
+        <div><dt>${t("Since")}</dt><dd>${time(row.since)}</dd></div>
+        ${Object.entries(row.counters).map(([name, count]) => html`<div><dt>${row.titles[name] ?? name}</dt><dd>${number(count)}</dd></div>`)}
+      </dl>
       ${table(
         t("Connected devices of {name}", { name: this.#title(row.service) }),
         row.peers,
         [
           { title: t("Device"), cell: (peer) => peer.name, by: (peer) => peer.name },
           { title: t("State"), cell: (peer) => stateBadge(peer.state), by: (peer) => peer.state },
-          { title: t("Since"), cell: (peer) => time(peer.since), by: (peer) => peer.since },
+          { title: t("Since"), cell: (peer) => time(peer.since), whole: true, by: (peer) => peer.since },
           { title: t("Details"), cell: (peer) => peer.detail || "–" },
         ],
         html`<p class="faint">${row.role === "server" ? t("Nobody is connected.") : t("No device is configured.")}</p>`,

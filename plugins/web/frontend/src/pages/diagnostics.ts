@@ -94,7 +94,7 @@ class Diagnostics extends Page {
       this.downloads,
       [
         { title: t("File"), cell: (row) => row.name },
-        { title: t("Begun"), cell: (row) => time(row.began) },
+        { title: t("Begun"), cell: (row) => time(row.began), whole: true },
         { title: t("State"), cell: (row) => html`${stateBadge(row.state)} ${row.detail}` },
         { title: t("Size"), cell: (row) => bytes(row.size), right: true },
         { title: "", cell: (row) => this.#fetch(row) },
@@ -154,7 +154,7 @@ class Diagnostics extends Page {
         t("Restart services"),
         rows,
         [
-          { title: t("Service"), cell: (row) => row.name, by: (row) => row.name },
+          { title: t("Name"), cell: (row) => row.name, by: (row) => row.name },
           { title: t("State"), cell: (row) => stateBadge(row.state) },
           { title: t("Details"), cell: (row) => row.detail || "–" },
           { title: "", cell: (row) => (row.state === "off" ? nothing : html`<button @click=${() => this.#restart(row.name)} aria-label=${t("Restart {name}", { name: row.name })}>${t("Restart")}</button>`) },

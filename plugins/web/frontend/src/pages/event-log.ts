@@ -115,11 +115,11 @@ class EventLog extends Page {
       t("Event log"),
       answer.entries,
       [
-        { title: t("Time"), cell: (row) => html`<span class="nowrap">${time(row.time)}</span>` },
+        { title: t("Time"), cell: (row) => time(row.time), whole: true },
         { title: t("Severity"), cell: (row) => stateBadge(row.severity) },
         full && { title: t("Event"), cell: (row) => row.number ?? "–", right: true },
         full && { title: t("Source"), cell: (row) => row.source ?? "–" },
-        full && { title: t("Clock"), cell: (row) => stateBadge(row.clock ?? "unknown") },
+        full && { title: t("Clock"), cell: (row) => (row.clock === "invalid" ? stateBadge(row.clock) : word(row.clock ?? "unknown")) },
         { title: t("Description"), cell: (row) => row.text },
       ],
       t("No entry matches these filters. Take a longer time, a lower severity or another log."),

@@ -3,7 +3,7 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { post } from "../api";
 import { action, type Values } from "../components/action";
-import { badge, stateBadge, yesNo } from "../components/badge";
+import { badge, stateBadge } from "../components/badge";
 import { asked, filled } from "../components/dialog";
 import { card, facts } from "../components/facts";
 import { loading, Page } from "../components/page";
@@ -82,7 +82,7 @@ class Features extends Page {
   }
 
   #features(rows: Feature[]): TemplateResult {
-    const mark = (on: boolean): TemplateResult => yesNo(on, t("yes"), t("no"));
+    const mark = (on: boolean): string => (on ? t("yes") : "–");
     return table(
       t("Features"),
       rows,

@@ -9,6 +9,7 @@ import { shown } from "../components/facts";
 import { exported } from "../components/files";
 import { empty, loading, Page } from "../components/page";
 import { table } from "../components/table";
+import { word } from "../components/words";
 import { number, t, time } from "../t";
 import { ask, type Asked, curvesOf, type LoggedRow, MOST } from "./logged/query";
 import { LOGGED, wished } from "./points/wishes";
@@ -115,8 +116,8 @@ class LoggedData extends Page {
     const intervals: [string, string][] = [["0", t("every entry")], ["60", t("1 minute")], ["900", t("15 minutes")], ["3600", t("1 hour")], ["86400", t("1 day")]];
     return [
       { name: "range", label: t("Time"), kind: "choice", choices: ranges, value: "24h" },
-      { name: "since", label: t("From"), kind: "datetime-local" },
-      { name: "until", label: t("Until"), kind: "datetime-local" },
+      { name: "since", label: t("From"), kind: "datetime-local", only: { when: "range", is: "own" } },
+      { name: "until", label: t("Until"), kind: "datetime-local", only: { when: "range", is: "own" } },
       { name: "interval", label: t("Summed up in"), kind: "choice", choices: intervals, value: "900" },
     ];
   }
@@ -139,12 +140,12 @@ class LoggedData extends Page {
 
   #entries(rows: LoggedRow[]): TemplateResult {
     return table(t("Logged values"), rows, [
-      { title: t("Time"), cell: (row) => html`<span class="nowrap">${time(row.time)}</span>`, by: (row) => row.time },
+      { title: t("Time"), cell: (row) => time(row.time), whole: true, by: (row) => row.time },
       { title: t("Point"), cell: (row) => row.point, by: (row) => row.point },
       { title: t("Value"), cell: (row) => shown(row.value), by: (row) => Number(row.value), right: true },
       { title: t("Unit"), cell: (row) => row.unit },
       { title: t("Quality"), cell: (row) => stateBadge(row.quality), by: (row) => row.quality },
-      { title: t("Clock"), cell: (row) => stateBadge(row.clock ?? "unknown") },
+      { title: t("Clock"), cell: (row) => (row.clock === "invalid" ? stateBadge(row.clock) : word(row.clock ?? "unknown")) },
       { title: t("Log source"), cell: (row) => row.source },
     ], "");
   }
@@ -152,7 +153,7 @@ class LoggedData extends Page {
   #intervals(rows: LoggedRow[]): TemplateResult {
     const figure = (value: number | null | undefined): string => (value === null || value === undefined ? "–" : number(value, 3));
     return table(t("Logged values"), rows, [
-      { title: t("From"), cell: (row) => html`<span class="nowrap">${time(row.time)}</span>`, by: (row) => row.time },
+      { title: t("From"), cell: (row) => time(row.time), whole: true, by: (row) => row.time },
       { title: t("Point"), cell: (row) => row.point, by: (row) => row.point },
       { title: t("Minimum"), cell: (row) => figure(row.minimum), by: (row) => row.minimum, right: true },
       { title: t("Mean"), cell: (row) => figure(row.mean), by: (row) => row.mean, right: true },

@@ -3,11 +3,13 @@
 import { html, nothing, type TemplateResult } from "lit";
 import { post } from "../api";
 import { action, type Input } from "../components/action";
+import { copy } from "../components/copying";
 import { asked, dialog } from "../components/dialog";
 import { card } from "../components/facts";
 import { Page } from "../components/page";
 import { roleTitle } from "../components/words";
 import { language, setLanguage, t } from "../t";
+import "./users/second-factor";
 import { type SessionsAndTokens, sessionTable, tokenTable } from "./users/sessions";
 
 interface Created {
@@ -27,10 +29,12 @@ class MySettings extends Page {
   }
 
   protected override body(): TemplateResult {
+    const local = this.session.via !== "provider"; // passwords of the others are kept by their identity provider
     return html`<div class="cards">
-        ${this.mayDo("users/change-password") ? card(t("Password"), this.#password()) : nothing}
+        ${local && this.mayDo("users/change-password") ? card(t("Password"), this.#password()) : nothing}
+        ${local && this.may("/status/second-factor") ? card(t("Second factor"), html`<mh-second-factor></mh-second-factor>`) : nothing}
         ${card(t("Language"), this.#language())}
-        ${this.mayDo("tokens/create") ? card(t("New API token"), this.#token()) : nothing}
+        ${local && this.mayDo("tokens/create") ? card(t("New API token"), this.#token()) : nothing}
       </div>
       ${this.own ? this.#own(this.own) : nothing}`;
   }
@@ -79,17 +83,9 @@ class MySettings extends Page {
       <div class="field"><label for="new-client">${t("Client id")}</label><input id="new-client" class="mono long" readonly .value=${id} /></div>
       <p class="description">${t("Programs send it as Authorization: Bearer, or trade it and the client id for a short-lived pass at /oauth/token.")}</p>
       <div class="actions">
-        <button class="primary" @click=${(event: Event) => this.#copy(event.target as HTMLButtonElement)}>${t("Copy")}</button>
+        <button class="primary" @click=${(event: Event) => copy(event.target as HTMLButtonElement, document.querySelector("#new-token")!)}>${t("Copy")}</button>
         <button @click=${() => close(true)}>${t("I have kept it")}</button>
       </div>`);
-  }
-
-  // Browsers give the clipboard to pages with TLS only: elsewhere the text is selected, to be copied by hand.
-  async #copy(button: HTMLButtonElement): Promise<void> {
-    const input = button.closest("dialog")!.querySelector<HTMLInputElement>("#new-token")!;
-    input.select();
-    const copied = navigator.clipboard ? await navigator.clipboard.writeText(input.value).then(() => true, () => false) : document.execCommand("copy");
-    button.textContent = copied ? t("Copied") : t("Selected: copy it with the keyboard");
   }
 
   #own(own: SessionsAndTokens): TemplateResult {

@@ -1,6 +1,8 @@
-// Protocol conversion > Points: a live browser of all points, whatever their number: only what is on the screen is drawn.
+// Protocol conversion > Points: a live browser of all points, whatever their number. The device searches and counts; only
+// what is on the screen is drawn, and only that is followed.
 
 import { html, nothing, type PropertyValues, type TemplateResult } from "lit";
+import { repeat } from "lit/directives/repeat.js";
 import { qualityBadge } from "../components/badge";
 import { dialog } from "../components/dialog";
 import { shown } from "../components/facts";
@@ -8,108 +10,96 @@ import { empty, loading, Page } from "../components/page";
 import { word } from "../components/words";
 import { live } from "../live";
 import { duration, number, t } from "../t";
-import { allPoints, branches, matches, type PointRow, type Points as Answer } from "./points/model";
+import { part, type PointRow, type Points as Answer, type Sought } from "./points/model";
 import "./points/detail";
 
 const ROW = 36;
+/** Rows that are drawn above and below those on the screen, and those that are fetched around them. */
 const MARGIN = 6;
-const MOST_LIVE = 400;
+const AROUND = 80;
+/** Milliseconds of rest after which what is on the screen is followed, or what was typed is searched for. */
+const REST = 150;
 
 class Points extends Page {
   static override properties = {
-    rows: { state: true },
-    search: { state: true },
-    branch: { state: true },
-    kind: { state: true },
+    sought: { state: true },
+    count: { state: true },
     first: { state: true },
-    whole: { state: true },
+    current: { state: true },
   };
-  declare rows: PointRow[];
-  declare search: string;
-  declare branch: string;
-  declare kind: "" | "writable" | "bad" | "substituted";
+  declare sought: Sought;
+  /** How many points are found; `undefined` before the first answer. */
+  declare count: number | undefined;
   /** The first row that is drawn. */
   declare first: number;
-  /** Whether all names were fetched. */
-  declare whole: boolean;
-  #found: PointRow[] = [];
+  /** The row that the keyboard is at. */
+  declare current: number;
+  /** What is known of the points that are found, by their place. */
+  #rows = new Map<number, PointRow>();
+  #all = 0;
+  #fetching = "";
   #watched = "";
   #stop: () => void = () => undefined;
+  #typing: ReturnType<typeof setTimeout> | undefined;
 
   protected override begin(): void {
-    this.rows = [];
-    this.search = this.branch = this.kind = "";
-    this.first = 0;
-    this.whole = false;
+    this.sought = { pattern: "**", text: "", only: "all" };
+    this.first = this.current = 0;
     this.until(() => this.#stop());
-    void this.#load();
-    // Points come and go with services: the names are fetched anew now and then.
-    const again = setInterval(() => !document.hidden && void this.#load(), 60_000);
-    this.until(() => clearInterval(again));
-  }
-
-  async #load(): Promise<void> {
-    const fresh = !this.whole;
-    await this.attempt(() =>
-      allPoints((rows) => {
-        if (fresh) this.rows = rows;
-        return this.isConnected;
-      }).then(() => (this.whole = true)),
-    );
+    this.until(() => clearTimeout(this.#typing));
   }
 
   protected override willUpdate(changed: PropertyValues): void {
-    if (["rows", "search", "branch", "kind"].some((name) => changed.has(name))) this.#filter();
+    if (changed.has("sought")) {
+      this.#rows.clear();
+      this.first = this.current = 0;
+    }
+  }
+
+  protected override updated(changed: PropertyValues): void {
+    if (changed.has("sought")) this.querySelector(".points")?.scrollTo(0, 0);
+    const [from, to] = this.#drawn;
+    if (this.count === undefined || Array.from({ length: to - from }, (_, at) => from + at).some((at) => !this.#rows.has(at))) {
+      void this.#fetch(Math.max(0, from - AROUND), to - from + 2 * AROUND);
+    }
     this.#follow();
   }
 
-  #filter(): void {
-    const wanted = this.search.trim().toLowerCase();
-    const pattern = wanted.includes("*");
-    this.#found = this.rows.filter((row) => {
-      if (this.branch && !row.name.startsWith(`${this.branch}/`)) return false;
-      if (this.kind === "writable" && !row.writable) return false;
-      if (this.kind === "bad" && row.quality < 2) return false;
-      if (this.kind === "substituted" && row.quality !== 1) return false;
-      if (!wanted) return true;
-      return pattern ? matches(wanted, row.name.toLowerCase()) : `${row.name} ${row.title} ${row.source}`.toLowerCase().includes(wanted);
-    });
-    this.first = Math.max(0, Math.min(this.first, this.#found.length - 1));
+  /** The places of the rows that are drawn, the second one not among them. */
+  get #drawn(): [number, number] {
+    const screen = Math.ceil(Math.min(window.innerHeight, 1400) / ROW) + 2 * MARGIN;
+    const from = Math.max(0, Math.min(this.first, (this.count ?? 0) - 1));
+    return [from, Math.min(from + screen, this.count ?? 0)];
   }
 
-  get #count(): number {
-    return Math.ceil(Math.min(window.innerHeight, 1400) / ROW) + 2 * MARGIN;
+  async #fetch(skip: number, limit: number): Promise<void> {
+    const { sought } = this;
+    const key = JSON.stringify([sought, skip, limit]);
+    if (this.#fetching === key) return;
+    this.#fetching = key;
+    await this.attempt(async () => this.#take(sought, skip, await part(sought, skip, limit)));
   }
 
-  // The rows on the screen lie between two names: one live query for all of them, unless too much lies between.
   #follow(): void {
-    const seen = this.#found.slice(this.first, this.first + this.#count);
-    const index = new Map(this.rows.map((row, at) => [row.name, at]));
-    const begin = seen[0] ? index.get(seen[0].name)! : 0;
-    const end = seen.length ? index.get(seen.at(-1)!.name)! : -1;
-    const limit = Math.min(end - begin + 1, MOST_LIVE);
-    const after = begin > 0 ? this.rows[begin - 1]!.name : "";
-    const key = limit > 0 ? `${after} ${limit}` : "";
+    const [from, to] = this.#drawn;
+    const { sought } = this;
+    const key = JSON.stringify([sought, from, to]);
     if (key === this.#watched) return;
     this.#watched = key;
     this.#stop();
-    this.#stop = () => undefined;
-    if (!key) return;
     const timer = setTimeout(() => {
-      const end = live<Answer>("/data/points", ({ points }) => this.#take(points), { after, limit });
-      this.#stop = end;
-    }, 150);
+      const asked = { ...sought, skip: from, limit: Math.max(1, to - from) };
+      this.#stop = live<Answer>("/data/points", (answer) => this.#take(sought, from, answer), asked);
+    }, REST);
     this.#stop = () => clearTimeout(timer);
   }
 
-  #take(points: PointRow[]): void {
-    const fresh = new Map(points.map((point) => [point.name, point]));
-    for (const list of [this.rows, this.#found]) {
-      for (let at = 0; at < list.length; at += 1) {
-        const now = fresh.get(list[at]!.name);
-        if (now) list[at] = now;
-      }
-    }
+  #take(sought: Sought, skip: number, answer: Answer): void {
+    if (sought !== this.sought) return;
+    if (answer.count !== this.count) this.#rows.clear();
+    this.count = answer.count;
+    if (sought.pattern === "**" && !sought.text && sought.only === "all") this.#all = answer.count;
+    answer.points.forEach((row, at) => this.#rows.set(skip + at, row));
     this.requestUpdate();
   }
 
@@ -120,62 +110,97 @@ class Points extends Page {
   }
 
   protected override body(): TemplateResult {
-    if (!this.rows.length) {
-      return this.whole ? empty(t("There are no points: configure a client, such as that for meters, and apply.")) : loading();
-    }
+    if (this.count === undefined) return this.problem ? html`` : loading();
+    if (this.#all === 0) return empty(t("There are no points: configure a client, such as that for meters, and apply."));
     return html`${this.#filters()}
       <p class="faint" role="status">
-        ${t("{found} of {all} points", { found: number(this.#found.length), all: number(this.rows.length) })}
-        ${this.whole ? nothing : t("Loading …")}
+        ${t("{found} of {all} points", { found: number(this.count), all: number(this.#all) })}
       </p>
-      ${this.#found.length ? this.#table() : empty(t("No point matches. Search for a part of the name or title, or use a pattern: * is one element, ** the rest."))}`;
+      ${this.count ? this.#table(this.count) : empty(t("No point matches. Search for a part of the name, title or source; * stands for anything."))}`;
   }
 
   #filters(): TemplateResult {
-    const kinds: [Points["kind"], string][] = [["", t("all")], ["writable", t("writable")], ["bad", t("stale or invalid")], ["substituted", t("substituted")]];
-    const take = (name: "search" | "branch" | "kind") => (event: Event): void => {
-      this.first = 0;
-      this[name] = (event.target as HTMLInputElement).value as never;
-      this.querySelector(".points")?.scrollTo(0, 0);
+    const kinds: [Sought["only"], string][] = [["all", t("all")], ["writable", t("writable")], ["bad", t("stale or invalid")], ["substituted", t("substituted")]];
+    const owners = this.all.services.filter((service) => service.configured && service.active).map(({ name }) => name).sort();
+    const below = (event: Event): void => {
+      const owner = (event.target as HTMLSelectElement).value;
+      this.sought = { ...this.sought, pattern: owner ? `${owner}/**` : "**" };
+    };
+    const kind = (event: Event): void => {
+      this.sought = { ...this.sought, only: (event.target as HTMLSelectElement).value as Sought["only"] };
     };
     return html`<div class="action row" role="search">
       <div class="field grow"><label for="point-search">${t("Search")}</label>
-        <input id="point-search" type="search" placeholder="main-meter/**" .value=${this.search} @input=${take("search")} autocomplete="off" /></div>
+        <input id="point-search" type="search" placeholder=${t("part of a name, or main-meter/*/energy")} maxlength="200"
+          @input=${(event: Event) => this.#typed((event.target as HTMLInputElement).value)} autocomplete="off" /></div>
       <div class="field"><label for="point-branch">${t("Below")}</label>
-        <select id="point-branch" @change=${take("branch")}>
+        <select id="point-branch" @change=${below}>
           <option value="">${t("all")}</option>
-          ${branches(this.rows).map(([branch, count]) => html`<option value=${branch}>${"  ".repeat(branch.split("/").length - 1)}${branch} (${number(count)})</option>`)}
+          ${owners.map((owner) => html`<option value=${owner}>${owner}</option>`)}
         </select></div>
       <div class="field"><label for="point-kind">${t("Show")}</label>
-        <select id="point-kind" @change=${take("kind")}>${kinds.map(([kind, text]) => html`<option value=${kind}>${text}</option>`)}</select></div>
+        <select id="point-kind" @change=${kind}>${kinds.map(([only, text]) => html`<option value=${only}>${text}</option>`)}</select></div>
     </div>`;
   }
 
-  #table(): TemplateResult {
-    const shownRows = this.#found.slice(this.first, this.first + this.#count);
-    const below = Math.max(0, this.#found.length - this.first - shownRows.length);
+  #typed(text: string): void {
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => (this.sought = { ...this.sought, text: text.trim() }), REST);
+  }
+
+  #table(count: number): TemplateResult {
+    const [from, to] = this.#drawn;
     // As a property: the content policy forbids style attributes.
     const gap = (rows: number): TemplateResult | typeof nothing =>
       rows ? html`<tr aria-hidden="true"><td class="gap" .style=${`height: ${rows * ROW}px`}></td></tr>` : nothing;
-    return html`<div class="points" tabindex="0" role="region" aria-label=${t("Points")} @scroll=${(event: Event) => this.#scrolled(event)}>
-      <table aria-rowcount=${this.#found.length + 1}>
+    const places = Array.from({ length: to - from }, (_, at) => from + at);
+    return html`<div class="points" role="region" tabindex="-1" aria-label=${t("Points")}
+      @scroll=${(event: Event) => this.#scrolled(event)} @keydown=${(event: KeyboardEvent) => this.#key(event, count)}>
+      <table aria-rowcount=${count + 1}>
         <thead><tr aria-rowindex="1">
           <th scope="col" class="name">${t("Point")}</th><th scope="col" class="right">${t("Value")}</th><th scope="col" class="unit">${t("Unit")}</th>
           <th scope="col">${t("Quality")}</th><th scope="col" class="right wide">${t("Age")}</th><th scope="col" class="wide">${t("Type")}</th>
           <th scope="col" class="wide source">${t("Source")}</th>
         </tr></thead>
-        <tbody>${gap(this.first)}${shownRows.map((row, at) => this.#row(row, this.first + at))}${gap(below)}</tbody>
+        <tbody>${gap(from)}${repeat(places, (place) => place, (place) => this.#row(place))}${gap(count - to)}</tbody>
       </table>
     </div>`;
   }
 
-  #row(row: PointRow, at: number): TemplateResult {
-    return html`<tr aria-rowindex=${at + 2}>
-      <td class="name"><button class="link" title=${row.title || row.name} @click=${() => this.#open(row)}>${row.name}</button></td>
-      <td class="right mono">${shown(row.value)}</td><td class="unit">${row.unit}</td><td>${qualityBadge(row.quality)}</td>
-      <td class="right wide">${row.age === null ? "–" : duration(row.age)}</td><td class="wide">${word(row.type ?? "–")}</td>
-      <td class="wide source" title=${row.source}>${row.source}</td>
+  #row(place: number): TemplateResult {
+    const row = this.#rows.get(place);
+    const [from, to] = this.#drawn;
+    // One row is reached with the tabulator, the others from there with the arrows.
+    const reached = this.current >= from && this.current < to ? this.current : from;
+    const tab = place === reached ? 0 : -1;
+    return html`<tr aria-rowindex=${place + 2}>
+      <td class="name"><button class="link" tabindex=${tab} data-place=${place} title=${row ? row.title || row.name : nothing}
+        aria-disabled=${row ? nothing : "true"} @focus=${() => (this.current = place)} @click=${() => row && this.#open(row)}>${row?.name ?? "…"}</button></td>
+      <td class="right mono">${row ? shown(row.value) : ""}</td><td class="unit">${row?.unit}</td><td>${row ? qualityBadge(row.quality) : ""}</td>
+      <td class="right wide">${!row ? "" : row.age === null ? "–" : duration(row.age)}</td><td class="wide">${row ? word(row.type ?? "–") : ""}</td>
+      <td class="wide source" title=${row?.source ?? nothing}>${row?.source}</td>
     </tr>`;
+  }
+
+  #key(event: KeyboardEvent, count: number): void {
+    const region = event.currentTarget as HTMLElement;
+    const page = Math.max(1, Math.floor(region.clientHeight / ROW) - 2);
+    const steps: Record<string, number> = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page, Home: -count, End: count };
+    const step = steps[event.key];
+    if (step === undefined || event.ctrlKey || event.metaKey || event.altKey) return;
+    event.preventDefault();
+    void this.#go(region, Math.max(0, Math.min(count - 1, this.current + step)));
+  }
+
+  async #go(region: HTMLElement, place: number): Promise<void> {
+    this.current = place;
+    const top = place * ROW;
+    const room = region.clientHeight - 2 * ROW;
+    if (top < region.scrollTop) region.scrollTop = top;
+    else if (top > region.scrollTop + room) region.scrollTop = top - room;
+    this.first = Math.max(0, Math.floor(region.scrollTop / ROW) - MARGIN);
+    await this.updateComplete;
+    this.querySelector<HTMLElement>(`[data-place="${place}"]`)?.focus({ preventScroll: true });
   }
 
   #open(row: PointRow): void {

@@ -47,7 +47,6 @@ class Synthesizers extends Page {
   #upload(): TemplateResult {
     const work = async (values: Values): Promise<void> => {
       const file = values["file"] as File;
-      if (!file.name.endsWith(".whl")) throw new Error(`file: ${t("{name} is no wheel; its name ends in .whl.", { name: file.name })}`);
       if (file.size > LARGEST) throw new Error(`file: ${t("{name} is larger than 32 MB.", { name: file.name })}`);
       this.share = 0;
       this.notice = "";

@@ -6,7 +6,8 @@ import { card, facts } from "../components/facts";
 import { loading, Page } from "../components/page";
 import { part } from "../components/part";
 import { description, type Schema } from "../model";
-import { duration, t, time } from "../t";
+import { duration, language, t, time } from "../t";
+import { letters, zone } from "../zone";
 
 interface Clock {
   time: number;
@@ -44,6 +45,7 @@ class Time extends Page {
           t("Clock"),
           html`${facts([
             [t("System time"), time(this.clock.time)],
+            [t("Time zone of the pages"), `${zone()} (${letters(language()).offset})`],
             ["UTC", new Date(this.clock.time / 1e6).toISOString().replace("T", " ").slice(0, 19)],
             [t("Clock"), stateBadge(this.clock.validity)],
             [t("Difference from this browser"), apart < 2 ? t("less than 2 s") : duration(apart)],

@@ -14,6 +14,7 @@ interface User {
   name: string;
   roles: string[];
   active: boolean;
+  second_factor: boolean;
 }
 
 interface Status {
@@ -52,13 +53,18 @@ class Users extends Page {
         status.users,
         [
           { title: t("User name"), cell: (row) => html`${row.name} ${row.name === this.session.user ? html`<small>${t("(you)")}</small>` : nothing}`, by: (row) => row.name },
-          { title: t("State"), cell: (row) => (row.active ? badge("good", t("active")) : badge("idle", t("inactive"))), by: (row) => row.active },
+          { title: t("State"), cell: (row) => this.#state(row), by: (row) => row.active },
           { title: t("Roles"), cell: (row) => this.#titles(row.roles) },
           { title: "", cell: (row) => this.#tools(row) },
         ],
         t("There is no user."),
         { key: (row) => row.name },
       )}`;
+  }
+
+  #state(row: User): TemplateResult {
+    return html`${row.active ? badge("good", t("active")) : badge("idle", t("inactive"))}
+      ${row.second_factor ? html`<small>${t("second factor")}</small>` : nothing}`;
   }
 
   #titles(roles: string[]): TemplateResult {
@@ -72,6 +78,7 @@ class Users extends Page {
       ${row.active
         ? tool("reset", t("Reset"), () => this.#reset(row))
         : tool("activate", t("Activate"), () => this.#activate(row))}
+      ${row.second_factor ? tool("remove-second-factor", t("Remove second factor"), () => this.#factor(row)) : nothing}
       ${tool("set-roles", t("Change roles"), () => this.#roles(row))} ${tool("delete", t("Delete"), () => this.#delete(row))}
     </div>`;
   }
@@ -116,6 +123,17 @@ class Users extends Page {
     };
     if (!(await asked(question))) return;
     await this.#after(await this.attempt(() => post("/command/users/reset", { name: row.name })), t("{name} was reset.", { name: row.name }));
+  }
+
+  async #factor(row: User): Promise<void> {
+    const question = {
+      title: t("Remove the second factor of {name}?", { name: row.name }),
+      text: t("The password alone lets this user in then. Make sure that it is really he who lost the phone."),
+      yes: t("Remove"),
+      danger: true,
+    };
+    if (!(await asked(question))) return;
+    await this.#after(await this.attempt(() => post("/command/users/remove-second-factor", { name: row.name })), t("The second factor of {name} was removed.", { name: row.name }));
   }
 
   async #roles(row: User): Promise<void> {

@@ -131,7 +131,8 @@ class Status extends MeterhubElement {
   }
 
   #table(rows: Record<string, unknown>[], names: string[], own: Map<string, Schema>, title: string): TemplateResult {
-    const numeric = new Set(names.filter((name) => rows.some((row) => isNumeric(own.get(name)!, row[name]))));
+    // What a row is called stands to the left, a number too.
+    const numeric = new Set(names.slice(1).filter((name) => rows.some((row) => isNumeric(own.get(name)!, row[name]))));
     const explained = names.filter((name) => own.get(name)!.description);
     return html`${explained.length
         ? html`<dl class="description columns">
@@ -153,7 +154,7 @@ class Status extends MeterhubElement {
             (row) => html`<tr>
               ${names.map((name, at) =>
                 at === 0
-                  ? html`<th scope="row">${worth(row[name], own.get(name)!, name)}</th>`
+                  ? html`<th scope="row">${worth(row[name], { ...own.get(name)!, enum: undefined }, "")}</th>`
                   : html`<td class=${numeric.has(name) ? "number" : nothing}>${worth(row[name], own.get(name)!, name)}</td>`,
               )}
             </tr>`,

@@ -9,8 +9,8 @@ export type Mood = "good" | "doubtful" | "bad" | "idle";
 const MOODS: Record<Mood, string> = {
   good: "good ok open connected running complete done found passed ready active started valid right on synchronised as-mapped listening fine enabled confirmed ended online up",
   doubtful: "waiting connecting opening lent reading starting stale substituted unknown deviating garbled restarting overdue unannounced idle degraded soon not-asked",
-  bad: "lost failed refused silent wrong unreadable error invalid stopped not-found missing crashed expired broken dead down disconnected not-answered other-type",
-  idle: "absent off none disabled withdrawn not-configured paused unused",
+  bad: "lost failed refused silent wrong unreadable error invalid stopped not-found missing crashed expired broken dead disconnected not-answered other-type",
+  idle: "absent off none down disabled withdrawn not-configured paused unused",
 };
 const SIGNS: Record<Mood, string> = { good: "✓", doubtful: "◔", bad: "✕", idle: "○" };
 const moods = new Map((Object.entries(MOODS) as [Mood, string][]).flatMap(([mood, words]) => words.split(" ").map((word) => [word, mood])));
@@ -36,7 +36,7 @@ export function bytes(count: number): string {
     left /= 1000;
     size++;
   }
-  return `${number(left, size ? 1 : 0)} ${SIZES[size]}`;
+  return `${number(left, size ? 1 : 0)}\u00a0${SIZES[size]}`;
 }
 
 const isSize = (unit: string | undefined): boolean => unit === "B" || unit === "bytes";
@@ -72,11 +72,12 @@ function amount(value: number, schema: Schema, name: string): TemplateResult | s
   const { unit } = schema;
   if (isRatio(schema)) return ratio(value, schema.title ?? name);
   if (isSize(unit)) return bytes(value);
+  if (unit === "B/s") return `${bytes(value)}/s`;
   if (isSeconds(unit) && value >= 60) return duration(value);
-  if (isSeconds(unit) && value > 0 && value < 0.1) return html`${number(value * 1000, 3)} <small>ms</small>`;
+  if (isSeconds(unit) && value > 0 && value < 0.1) return html`${number(value * 1000, 3)}\u00a0<small>ms</small>`;
   if (value > 1e18 && /time|since|at$/.test(name)) return time(value);
   const plain = /(^|_)(id|port|address|ioa|type_id|number|class_id)$/.test(name) ? String(value) : number(value, Math.abs(value) < 1 ? 6 : 3);
-  return unit ? html`${plain} <small>${unit}</small>` : plain;
+  return unit ? html`${plain}\u00a0<small>${unit}</small>` : plain;
 }
 
 const ratio = (value: number, title: string): TemplateResult => html`<span class="ratio">

@@ -11,6 +11,7 @@ import { word } from "../../components/words";
 import { MeterhubElement } from "../../element";
 import { type Descriptions, may } from "../../model";
 import { number, t, time } from "../../t";
+import { instant, wall } from "../../zone";
 
 interface Frame {
   time: number;
@@ -43,7 +44,7 @@ interface Exported {
 const RECENT = 10 * 60_000;
 
 /** A moment as an input of a form wants it, in the zone of the browser. */
-const local = (date: Date): string => new Date(date.getTime() - date.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+const local = (date: Date): string => `${wall(date).day}T${wall(date).clock.slice(0, 5)}`;
 const MOST_FILES = 50;
 
 /** Lines of a hex view: offset, sixteen octets, and the letters in them. */
@@ -80,7 +81,7 @@ class Frames extends MeterhubElement {
     this.pages = [""];
     this.whole = {};
     this.problem = this.told = "";
-    this.#filter = { since: new Date(this.#begin).toISOString() };
+    this.#filter = { since: instant(this.#begin).toISOString() };
     void this.#show([""]).catch((error) => (this.problem = sentence(error)));
   }
 
@@ -116,7 +117,7 @@ class Frames extends MeterhubElement {
   #inputs(): Input[] {
     const services = ["", ...this.all.services.filter((service) => service.configured).map((service) => service.name)];
     return [
-      { name: "service", label: t("Service"), kind: "choice", choices: services.map((name) => [name, name || t("all")]) },
+      { name: "service", label: t("Client or server"), kind: "choice", choices: services.map((name) => [name, name || t("all")]) },
       { name: "channel", label: t("Connection or port") },
       { name: "direction", label: t("Direction"), kind: "choice", choices: ["both", "sent", "received"].map((name) => [name, word(name)]) },
       { name: "since", label: t("From"), kind: "datetime-local", value: this.#begin },
@@ -147,8 +148,8 @@ class Frames extends MeterhubElement {
         t("Recorded frames"),
         answer.frames,
         [
-          { title: t("Time"), cell: (row) => html`<span class="nowrap">${time(row.time)}.${String(Math.floor(row.time / 1e6) % 1000).padStart(3, "0")}</span>` },
-          { title: t("Service"), cell: (row) => row.service },
+          { title: t("Time"), cell: (row) => `${time(row.time)}.${String(Math.floor(row.time / 1e6) % 1000).padStart(3, "0")}`, whole: true },
+          { title: t("Client or server"), cell: (row) => row.service },
           { title: t("Connection"), cell: (row) => row.channel },
           { title: t("Direction"), cell: (row) => (row.direction === "sent" ? "→ " : "← ") + word(row.direction) },
           { title: t("Octets"), cell: (row) => number(row.length), right: true },

@@ -4,7 +4,7 @@ import { html, nothing, type TemplateResult } from "lit";
 import { get, post } from "../../api";
 import { action } from "../../components/action";
 import { badge } from "../../components/badge";
-import { loading, sentence } from "../../components/page";
+import { empty, loading, sentence } from "../../components/page";
 import { table } from "../../components/table";
 import { MeterhubElement } from "../../element";
 import { live } from "../../live";
@@ -90,7 +90,7 @@ class PointTrace extends MeterhubElement {
           ], (values) => this.#start(values["point"], values["seconds"]), { row: true, stays: true })
         : nothing}
       ${this.traces?.length ? this.#chooser(this.traces) : nothing}
-      ${this.chosen ? this.#steps() : nothing}`;
+      ${this.chosen ? this.#steps() : this.traces ? empty(t("No point is traced. Choose one above and start: its steps appear here while it is read and sent.")) : loading()}`;
   }
 
   #chooser(traces: Trace[]): TemplateResult {
@@ -117,7 +117,7 @@ class PointTrace extends MeterhubElement {
         t("Steps of {name}", { name: trace.point }),
         [...steps].reverse().map((step, index, all) => ({ ...step, after: (step.time - (all[index + 1]?.time ?? step.time)) / 1e6 })),
         [
-          { title: t("Time"), cell: (step) => html`<span class="nowrap">${fraction(step.time)}</span>` },
+          { title: t("Time"), cell: (step) => fraction(step.time), whole: true },
           { title: "+ ms", cell: (step) => number(step.after, 3), right: true },
           { title: t("Where"), cell: (step) => step.worker || t("core") },
           { title: t("Step"), cell: (step) => step.step },

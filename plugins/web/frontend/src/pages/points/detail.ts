@@ -15,6 +15,7 @@ import { navigate } from "../../router";
 import { duration, t, time } from "../../t";
 import { type Points, type PointRow, type Substitution, usersOf } from "./model";
 import { LOGGED, TRACE, wish } from "./wishes";
+import "../../components/point-course";
 
 const CLOCKS = ["valid", "unknown", "invalid"];
 const FLAGS = (flags: number): string => [flags & 1 && t("blocked"), flags & 2 && t("overflow")].filter(Boolean).join(", ");
@@ -70,6 +71,7 @@ class PointDetail extends MeterhubElement {
         [t("Writable"), point.writable ? t("yes") : t("no")],
         !!this.substitution && [t("Substituted"), this.#substituted(this.substitution)],
       ])}
+      ${point.type === "str" ? nothing : html`<mh-point-course .all=${this.all} .patterns=${[point.name]} .name=${point.name}></mh-point-course>`}
       ${this.#write(point)} ${this.#substitute(point)} ${this.#links(point)}`;
   }
 

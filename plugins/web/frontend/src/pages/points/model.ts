@@ -1,4 +1,4 @@
-// Points as the browser of points needs them: all names once, values of what is on the screen as they change.
+// Points as the browser of points needs them: searched and counted by the device, fetched as they are looked at.
 
 import { get } from "../../api";
 import type { Descriptions } from "../../model";
@@ -22,6 +22,8 @@ export interface PointRow {
 export interface Points {
   points: PointRow[];
   next: string | null;
+  /** How many there are on all pages. */
+  count: number;
 }
 
 export interface Substitution {
@@ -34,35 +36,19 @@ export interface Substitution {
   measured: unknown;
 }
 
-const PAGE = 1000;
-
-/** All points, page by page; `some` is told what there is after each. */
-export async function allPoints(some: (rows: PointRow[]) => boolean): Promise<void> {
-  const rows: PointRow[] = [];
-  let after: string | null = "";
-  while (after !== null) {
-    const page: Points = await get<Points>("/data/points", { after, limit: PAGE });
-    rows.push(...page.points);
-    after = page.next;
-    if (!some([...rows])) return;
-  }
+/** What is searched for. */
+export interface Sought {
+  pattern: string;
+  text: string;
+  only: "all" | "writable" | "bad" | "substituted";
 }
 
-/** The beginnings of names, one and two elements long, with how many points there are below each. */
-export function branches(rows: PointRow[]): [string, number][] {
-  const counts = new Map<string, number>();
-  for (const { name } of rows) {
-    const parts = name.split("/");
-    for (let length = 1; length < Math.min(parts.length, 3); length += 1) {
-      const branch = parts.slice(0, length).join("/");
-      counts.set(branch, (counts.get(branch) ?? 0) + 1);
-    }
-  }
-  return [...counts].sort(([one], [other]) => (one < other ? -1 : 1));
-}
+/** So many of the points that were searched for, beginning with one of them. */
+export const part = (sought: Sought, skip: number, limit: number): Promise<Points> =>
+  get<Points>("/data/points", { ...sought, skip, limit });
 
 /** Whether a name is one of a pattern, in which * is one element and ** the rest. */
-export function matches(pattern: string, name: string): boolean {
+function matches(pattern: string, name: string): boolean {
   const escaped = pattern.split("/").map((part) => part.replace(/[.+?^${}()|[\]\\]/g, "\\$&"));
   const joined = escaped.join("/").replace(/\*\*/g, "\0").replace(/\*/g, "[^/]*").replace(/\0/g, ".*");
   return new RegExp(`^${joined}$`).test(name);

@@ -88,6 +88,7 @@ class Configuration extends MeterhubElement {
     if (changed.has("name")) {
       if (changed.get("name")) this.#keep(changed.get("name") as string);
       this.#clear();
+      this.schema = this.value = undefined; // what belongs to the one before must not be saved under this name
       void this.#describe();
     }
     if (changed.has("name") || changed.has("editing") || changed.has("revision")) void this.#load();
@@ -225,11 +226,14 @@ class Configuration extends MeterhubElement {
   }
 
   #absent(editable: boolean): TemplateResult {
-    return html`<p>${t("{name} is not in the configuration.", { name: this.name })}</p>
+    const name = this.name === this.service.name ? this.service.title : `${this.service.title} (${this.name})`;
+    return html`<div class="empty">
+      <p>${t("{name} is not in the configuration.", { name })}</p>
       ${this.said ? html`<p role="status">${this.said}</p>` : nothing}
       ${editable
         ? html`<button class="primary" @click=${() => this.#begin()}>${t("Add it to the configuration")}</button>`
-        : html`<p class="description">${t("Enter configuration mode to add it.")}</p>`}`;
+        : html`<p>${t("Enter configuration mode to add it.")}</p>`}
+    </div>`;
   }
 
   #begin(): void {

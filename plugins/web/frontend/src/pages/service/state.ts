@@ -7,6 +7,7 @@ import { description, type Schema } from "../../model";
 import { LANGUAGE_CHANGED, duration, t } from "../../t";
 import { badge, mood } from "../../status/words";
 import "../../status/view";
+import "./loads";
 
 /** What the core knows of a service, and its own status in it. */
 interface ServiceStatus {
@@ -72,7 +73,15 @@ class ServiceState extends MeterhubElement {
     return html`${this.#line(told)}
     ${told.status === null || told.status === undefined
       ? html`<p class="empty">${t("This service tells nothing more about itself.")}</p>`
-      : html`<mh-status .schema=${this.schema} .value=${told.status}></mh-status>`}`;
+      : html`<mh-status .schema=${this.schema} .value=${told.status}></mh-status>${this.#loads(told.status)}`}`;
+  }
+
+  /** Of its own buses, or of its serial ports as those that use them tell it. */
+  #loads(status: unknown): TemplateResult {
+    const rows = this.name === "serial" ? ((status as { ports?: { port: string; used_by: string }[] }).ports ?? []) : undefined;
+    if (!rows) return html`<mh-loads .services=${[this.name]}></mh-loads>`;
+    const users = [...new Set(rows.flatMap((row) => row.used_by.split(", ")))].filter(Boolean);
+    return html`<mh-loads .services=${users} .ports=${rows.map((row) => row.port)}></mh-loads>`;
   }
 
   #line(told: ServiceStatus): TemplateResult {

@@ -6,13 +6,21 @@ translation any more, which a test finds. A sentence with values in it has names
     {"{point} is read-only": "{point} jest tylko do odczytu"}
 
 A place that holds a sentence of its own is marked in the translation: ``{reason!t}`` is translated too.
+
+The core translates what services answer. Whoever answers people himself, as an interface does, says it so::
+
+    Translator(texts_of("meterhub_http", "pl")).text("There is nothing here")
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Mapping
 from functools import lru_cache
+from importlib import resources
+
+__all__ = ["Translator", "texts_of"]
 
 _PLACE = re.compile(r"\{(\w+)(!t)?\}")
 _LONGEST = 2000
@@ -59,6 +67,13 @@ class Sentence:
                 left[name], said = translate(said)
             pieces += (literal, said)
         return sum(left.values()), "".join(pieces)
+
+
+def texts_of(package: str, language: str) -> dict[str, str]:
+    """The translations that a package has in ``translations/<language>.json``; nothing when there are none."""
+    file = resources.files(package) / "translations" / f"{language}.json"
+    found: dict[str, str] = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    return found
 
 
 class Translator:
