@@ -24,7 +24,12 @@ async def test_the_demo_is_small_and_all_its_points_are_good(demo, until):
     await until(demo.is_good)
     assert len(demo.processes()) <= MOST_PROCESSES
     points = (await demo.gateway.get("/data/points"))["points"]
-    assert {point["name"].partition("/")[0] for point in points} == {"dlms-client", "iec104-server", "losses"}
+    assert {point["name"].partition("/")[0] for point in points} == {
+        "dlms-client",
+        "iec104-server",
+        "losses",
+        "modbus-server",
+    }
 
 
 async def test_one_meter_is_read_ciphered_over_tcp_and_one_over_a_line_whose_speed_shows(demo, until):
