@@ -13,7 +13,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TypeVar
 
-WAIT = 0.07
+WAIT = 0.06
 """Seconds after which the first of several writes is brought to the medium, with all that came meanwhile.
 
 With what events wait for before they are written that is the tenth of a second that a power cut may cost.

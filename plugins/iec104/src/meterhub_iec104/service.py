@@ -27,7 +27,7 @@ from meterhub_iec104.status import ServerStatus, connection_status, conversion_o
 from meterhub_iec104.tracing import PointTracing
 from meterhub_iec104.transport import Server
 
-_GATHERING = 0.03
+_GATHERING = 0.04
 """Seconds for which batches that come without a pause between them gather, to be taken, written and sent together."""
 _MANY = 250
 """Readings of a batch from which on more of them together would save nothing."""
