@@ -85,7 +85,7 @@ class SerialLine(asyncio.Transport):
         self.counters.bytes_out += len(raw)
         self.counters.writes += 1
         self.counters.active_at = now
-        medium.transport.write(raw)
+        medium.send(raw)
 
     async def drained(self) -> None:
         """Wait until the last bit has left, by the speed of the line; flow control may hold it for ever.

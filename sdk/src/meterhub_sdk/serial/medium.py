@@ -30,6 +30,9 @@ class Medium(Protocol):
 
     transport: asyncio.Transport
 
+    def send(self, data: bytes) -> None:
+        """Send, now or as soon as there is room."""
+
     async def set_mode(self, mode: LineMode) -> None:
         """Change speed and frame; ``NotReady`` when the device is gone."""
 
@@ -79,6 +82,15 @@ class TtyMedium:
             port.close()
             raise
         return cls(settings, port, cast(asyncio.Transport, transport))
+
+    def send(self, data: bytes) -> None:
+        """Hand it to the driver at once: pyserial-asyncio would have the event loop watch for room each time."""
+        taken = 0
+        if not self.transport.get_write_buffer_size() and not self.transport.is_closing():
+            with suppress(OSError):  # no room, or an error that the transport meets, too, and ends the line
+                taken = os.write(self._port.fileno(), data)
+        if taken < len(data):
+            self.transport.write(data[taken:])
 
     async def set_mode(self, mode: LineMode) -> None:
         """Change the open device in place."""
@@ -193,6 +205,10 @@ class TcpMedium:
         except (OSError, TimeoutError) as error:
             raise NotReady(f"{settings.device} does not answer: {error or 'no connection within 5 s'}") from error
         return cls(transport)
+
+    def send(self, data: bytes) -> None:
+        """Hand it to the connection."""
+        self.transport.write(data)
 
     async def set_mode(self, mode: LineMode) -> None:
         """Nothing that one could tell the far side."""

@@ -38,6 +38,10 @@ class Rfc2217Medium:
         transport, _ = await asyncio.get_running_loop().create_connection(protocol, sock=ours)
         return cls(settings, port, transport)
 
+    def send(self, data: bytes) -> None:
+        """Hand it to the connection."""
+        self.transport.write(data)
+
     async def set_mode(self, mode: LineMode) -> None:
         """Have the far side change its port; it takes a round trip or two."""
         try:
