@@ -318,7 +318,7 @@ def forge(tmp_path: Path) -> Forge:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Supervision in tenths of seconds."""
+    """Supervision within seconds."""
     monkeypatch.setattr(workers, "PING_EVERY", 0.1)
-    monkeypatch.setattr(workers, "PING_WITHIN", 0.4)
+    monkeypatch.setattr(workers, "PING_WITHIN", 1.5)
     monkeypatch.setattr(workers, "FIRST_PAUSE", 0.05)

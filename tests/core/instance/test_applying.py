@@ -248,7 +248,7 @@ async def test_writes_through_the_tree_end_as_the_device_says(bench, hand_of, un
 
 
 async def test_a_silent_point_turns_stale_and_good_again(bench, hand_of, until) -> None:
-    bench.configure(source={"value": 1.0, "stale_after": 0.05})
+    bench.configure(source={"value": 1.0, "stale_after": 0.5})
     hand = hand_of(await bench.start())
     await hand.until_running("source")
     await until(lambda: hand.reading("source/energy").quality == Quality.STALE)

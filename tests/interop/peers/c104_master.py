@@ -52,7 +52,7 @@ def main() -> None:
     over = threading.Event()
     threading.Thread(target=wait_for_the_end, args=[over], daemon=True).start()
     client.start()
-    was_open = False
+    was_open = interrogated = False
     while not over.is_set():
         # with Init.INTERROGATION c104 2.2.1 forgets STARTDT in some runs, whoever it talks to
         if connection.is_connected and connection.is_muted:
@@ -60,8 +60,10 @@ def main() -> None:
         is_open = connection.is_connected and not connection.is_muted
         if is_open != was_open:
             tell(connected=is_open)
-            if is_open:
-                tell(interrogated=connection.interrogation(common_address=1, wait_for_response=True))
+            interrogated = False
+        if is_open and not interrogated:  # on a busy machine the answer may come too late for c104
+            interrogated = connection.interrogation(common_address=1, wait_for_response=True)
+            tell(interrogated=interrogated)
         was_open = is_open
         time.sleep(0.05)
     client.stop()

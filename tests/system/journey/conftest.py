@@ -136,7 +136,7 @@ class Person:
         await field.click()
         await field.press_sequentially(choice)
         offered = self.page.get_by_role("listbox", name="Choices").get_by_role("option")
-        await offered.filter(has_text=choice).first.wait_for()
+        await offered.first.filter(has_text=choice).wait_for()
         await field.press("ArrowDown")
         await field.press("Enter")
 
