@@ -52,6 +52,7 @@ from meterhub_sdk.service import (
 from meterhub_sdk.together import together
 from meterhub_sdk.trace import Step, StepName, Trace
 from meterhub_sdk.writes import WriteGuard
+from meterhub_sdk.zones import ZoneName, zone_of
 
 __version__ = "0.1.0"
 
@@ -112,6 +113,7 @@ __all__ = [
     "UnitMismatch",
     "Value",
     "WriteGuard",
+    "ZoneName",
     "command",
     "field",
     "hookimpl",
@@ -119,4 +121,5 @@ __all__ = [
     "nanoseconds",
     "place_of",
     "together",
+    "zone_of",
 ]

@@ -17,11 +17,12 @@ from meterhub_dlms.codec.ciphering import Ciphering, Keys, Protection, SecurityE
 from meterhub_dlms.codec.errors import CodecError
 from meterhub_dlms.codec.ln import Attribute
 from meterhub_dlms.codec.notification import decode_data_notification
-from meterhub_dlms.local_time import complete, zone_of
+from meterhub_dlms.local_time import complete
 from meterhub_dlms.push import content
 from meterhub_dlms.push.framing import Assembler, HdlcFraming
 from meterhub_dlms.push.settings import PushMeter
 from meterhub_dlms.push.stamp import stamp
+from meterhub_sdk import zone_of
 
 CAPTURES = json.loads((Path(__file__).parent / "push_captures.json").read_text())
 

@@ -17,13 +17,13 @@ from meterhub_dlms.link import parity
 from meterhub_dlms.link.errors import LinkError
 from meterhub_dlms.link.mode_e import Goal, Identification, SignOn
 from meterhub_dlms.link.readout import ReadoutCollector
-from meterhub_dlms.local_time import zone_of
 from meterhub_dlms.readout import addresses, clock, identity, values
 from meterhub_dlms.readout.due import Due, Urgency
 from meterhub_dlms.readout.exchange import Readout
 from meterhub_dlms.readout.identity import Identities, OtherMeter
 from meterhub_dlms.readout.settings import ReadoutClientConfig
 from meterhub_dlms.readout.status import ReadOutRequest
+from meterhub_sdk import zone_of
 from pydantic import ValidationError
 
 

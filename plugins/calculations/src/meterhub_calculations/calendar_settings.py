@@ -7,10 +7,8 @@ import re
 from datetime import date
 from typing import Annotated, Literal
 
-from meterhub_sdk import Config, Label, field
+from meterhub_sdk import Config, Label, ZoneName, field
 from pydantic import AfterValidator, model_validator
-
-from meterhub_calculations.settings import ZoneName
 
 DayKind = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun", "holiday"]
 WEEKDAYS: tuple[DayKind, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")

@@ -7,7 +7,7 @@ from datetime import timedelta
 from zoneinfo import ZoneInfo
 
 import msgspec
-from meterhub_sdk import ConfigError, Feature, Hub, Point, Quality, Reading, command, field, moment
+from meterhub_sdk import ConfigError, Feature, Hub, Point, Quality, Reading, ZoneName, command, field, moment
 from pydantic import model_validator
 
 from meterhub_calculations.course import SECOND, Course, Gap, Rates, Segment, power, register
@@ -16,7 +16,7 @@ from meterhub_calculations.demand_periods import Maximum, Periods, Step, reading
 from meterhub_calculations.events import DEMAND_RESET, GAP
 from meterhub_calculations.follower import Follower
 from meterhub_calculations.kept import Kept
-from meterhub_calculations.settings import MENU, OfPoint, Unit, ZoneName
+from meterhub_calculations.settings import MENU, OfPoint, Unit
 from meterhub_calculations.units import ratio, seconds_for_one
 from meterhub_calculations.worth import Worth, usable
 

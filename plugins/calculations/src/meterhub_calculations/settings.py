@@ -3,27 +3,14 @@
 from __future__ import annotations
 
 from typing import Annotated
-from zoneinfo import ZoneInfo
 
 from meterhub_sdk import Config, PointName, field
-from pydantic import AfterValidator, StringConstraints
+from pydantic import StringConstraints
 
 MENU = "Protocol conversion/Synthesizers"
 
 Unit = Annotated[str, StringConstraints(max_length=64)]
 """A unit as points carry it, such as ``Wh``; nothing for a plain number."""
-
-
-def _zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        raise ValueError(f"{name[:60]!r} is no time zone; give one such as Europe/Warsaw, or UTC") from None
-    return name
-
-
-ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_zone)]
-"""The name of a time zone of the tz database, such as ``Europe/Warsaw``."""
 
 
 class InUnit(Config):

@@ -6,20 +6,13 @@ from datetime import datetime, timedelta
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
+from meterhub_sdk import zone_of
 from pydantic import AfterValidator, StringConstraints
 
 from meterhub_dlms.codec import cosem_time
 
 _DEVIATION = slice(9, 11)
 _MINUTE = timedelta(minutes=1)
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """The zone of a name such as ``Europe/Warsaw``; ``ValueError`` when there is none."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        raise ValueError(f"{name[:60]!r} is no time zone; give one such as Europe/Warsaw, or UTC") from None
 
 
 def _check(name: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meterhub_sdk import Clock
+from meterhub_sdk import Clock, zone_of
 
 from meterhub_iec104 import cp56
 from meterhub_iec104.asdu import Cause
 from meterhub_iec104.composite import PackedPoints
 from meterhub_iec104.cyclic import Transmission
-from meterhub_iec104.mapping_settings import Group, Row, zone_of
+from meterhub_iec104.mapping_settings import Group, Row
 from meterhub_iec104.objects import InformationObject, TimeTag
 from meterhub_iec104.push import Push
 from meterhub_iec104.settings import Iec104Settings

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
-from zoneinfo import ZoneInfo
+from typing import Literal
 
 from meterhub_sdk import Config, Label, PointName, field
-from pydantic import AfterValidator, StringConstraints, model_validator
+from pydantic import model_validator
 
 from meterhub_iec104.composite import PACKED_POINTS
 from meterhub_iec104.elements import KINDS, Kind
@@ -20,23 +19,6 @@ MAX_COMMON_ADDRESS = 65_534
 
 MIN_INTERVAL = 0.5
 """Seconds between periodic transmissions at least."""
-
-
-def zone_of(name: str) -> ZoneInfo:
-    """The time zone of a name such as ``Europe/Warsaw``; ``ValueError`` when there is none."""
-    try:
-        return ZoneInfo(name)
-    except (KeyError, OSError, ValueError):
-        raise ValueError(f"{name[:60]!r} is no time zone; give one such as Europe/Warsaw, or UTC") from None
-
-
-def _zone(name: str) -> str:
-    zone_of(name)
-    return name
-
-
-ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64), AfterValidator(_zone)]
-"""The name of a time zone of the tz database."""
 
 
 class Row(Config):

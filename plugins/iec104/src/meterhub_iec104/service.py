@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Iterator
 from contextlib import AsyncExitStack, aclosing
 from typing import cast
 
-from meterhub_sdk import Batch, Conversion, Feature, Hub, Point, Reading, Service, command
+from meterhub_sdk import Batch, Conversion, Feature, Hub, Point, Reading, Service, command, zone_of
 from meterhub_sdk.admission import AllowList
 from meterhub_sdk.tls import Handshakes
 
@@ -20,7 +20,6 @@ from meterhub_iec104.groups import Groups, labels
 from meterhub_iec104.journal import Journal
 from meterhub_iec104.lists.answers import ListArguments, ListPiece, Lists
 from meterhub_iec104.mapping import stations_of, transmissions_of
-from meterhub_iec104.mapping_settings import zone_of
 from meterhub_iec104.settings import Iec104Settings
 from meterhub_iec104.spool import Spool
 from meterhub_iec104.status import ServerStatus, connection_status, conversion_of, group_status

@@ -6,14 +6,14 @@ import math
 from collections.abc import Iterator
 from typing import Literal
 
-from meterhub_sdk import TcpPort, field
+from meterhub_sdk import TcpPort, ZoneName, field
 from meterhub_sdk.admission import AddressPattern
 from pydantic import model_validator
 
 from meterhub_iec104.apci import Parameters
 from meterhub_iec104.command_settings import CommandSettings
 from meterhub_iec104.group_settings import ConnectionGroup, check_labels
-from meterhub_iec104.mapping_settings import MAX_COMMON_ADDRESS, Group, ZoneName, check_unique
+from meterhub_iec104.mapping_settings import MAX_COMMON_ADDRESS, Group, check_unique
 from meterhub_iec104.tls_settings import IpAddress, TlsSettings
 
 

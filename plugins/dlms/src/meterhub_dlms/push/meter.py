@@ -6,13 +6,12 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from meterhub_sdk import Clock, Hub, Point, Quality, Reading, moment
+from meterhub_sdk import Clock, Hub, Point, Quality, Reading, moment, zone_of
 
 from meterhub_dlms.client.intake import Stamp
 from meterhub_dlms.client.values import ValueMismatch, to_value
 from meterhub_dlms.codec import units
 from meterhub_dlms.codec.ciphering import Ciphering
-from meterhub_dlms.local_time import zone_of
 from meterhub_dlms.push.content import Content, Element
 from meterhub_dlms.push.events import PUSH_UNFIT
 from meterhub_dlms.push.pace import Pace

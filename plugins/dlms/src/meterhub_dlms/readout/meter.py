@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from meterhub_sdk import Clock, EventType, Hub, Point, Quality, Reading, moment
+from meterhub_sdk import Clock, EventType, Hub, Point, Quality, Reading, moment, zone_of
 
 from meterhub_dlms.client.mapping_settings import CONNECTED, GroupName
 from meterhub_dlms.client.values import ValueMismatch
-from meterhub_dlms.local_time import zone_of
 from meterhub_dlms.readout import addresses, clock, values
 from meterhub_dlms.readout.due import Due
 from meterhub_dlms.readout.events import READOUT_LOST, READOUT_OF_ANOTHER, READOUT_STARTED, READOUT_WITHOUT

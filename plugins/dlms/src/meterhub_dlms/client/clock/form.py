@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from zoneinfo import ZoneInfo
 
-from meterhub_sdk import moment
+from meterhub_sdk import moment, zone_of
 
 from meterhub_dlms.client.meter_settings import Meter
 from meterhub_dlms.codec import axdr, cosem_time
@@ -13,7 +13,7 @@ from meterhub_dlms.codec.axdr import Data
 from meterhub_dlms.codec.cosem_time import DAYLIGHT_SAVING, NO_DEVIATION, NO_STATUS, CosemTime
 from meterhub_dlms.codec.errors import CodecError
 from meterhub_dlms.codec.ln import GetResult
-from meterhub_dlms.local_time import corrected, deviation_of, with_deviation, zone_of
+from meterhub_dlms.local_time import corrected, deviation_of, with_deviation
 
 _WEEKDAY, _HUNDREDTHS, _STATUS = 4, 8, 11
 _NOT_SPECIFIED = 0xFF
